@@ -1,0 +1,167 @@
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "daemon/base/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The configuration as a struct. config.c reads YAML into it by one table of keys (type, bounds,
+ * default, help); a struct config is complete and within its bounds, or there is none. Durations
+ * are microseconds, sizes bytes. All texts are owned by the struct config; lists carry their count.
+ */
+struct config_place {
+	const char *file; /* owned by the struct config; NULL for what is compiled in */
+	unsigned line;	  /* from 1 */
+	unsigned column;  /* from 1 */
+};
+
+struct config_list {
+	char **item;
+	size_t count;
+};
+
+/* A secret's text is read when the configuration is loaded; it is never printed. */
+struct config_secret {
+	char *from; /* "file /etc/…", "credential NAME", "env NAME", for people; NULL where none is
+		       set */
+	char *value;
+};
+
+struct config_pair {
+	char *name;
+	char *value;
+};
+
+struct config_pairs {
+	struct config_pair *item;
+	size_t count;
+};
+
+enum config_start { CONFIG_START_BEGINNING, CONFIG_START_END };
+enum config_watch { CONFIG_WATCH_AUTO, CONFIG_WATCH_INOTIFY, CONFIG_WATCH_POLL };
+enum config_lost { CONFIG_LOST_BEGIN, CONFIG_LOST_END, CONFIG_LOST_FAIL };
+enum config_sink_type { CONFIG_SINK_SYSLOG, CONFIG_SINK_WEBHOOK, CONFIG_SINK_STDOUT };
+
+struct config_input {
+	struct config_place place;
+	char *name;
+	struct config_list paths;
+	char *site;
+	enum config_start start;
+	enum config_watch watch;
+	int64_t poll_interval;
+	char *encoding;
+	char *format;
+	char *timezone;
+	struct config_list rotated;
+	enum config_lost on_lost_state;
+	int64_t flush_partial_after;
+	uint64_t max_line;
+};
+
+struct config_rule {
+	struct config_place place;
+	struct config_place pattern_place;
+	char *name;
+	char *event;
+	char *pattern;
+	char *contains;
+	struct config_list severity;
+	char *cause;
+	char *advice;
+	bool against_record;
+	bool provisional;
+};
+
+struct config_sink {
+	struct config_place place;
+	char *name;
+	enum config_sink_type type;
+	/* syslog */
+	char *address; /* "/dev/log", "udp://HOST:PORT", "tcp://…", "tls://…" */
+	char *facility;
+	/* webhook */
+	char *url;
+	char *format;
+	struct config_secret secret;
+	struct config_secret bearer;
+	struct config_pairs headers;
+	struct config_pairs labels;
+	int64_t timeout;
+	char *ca;
+	char *cert;
+	char *key;
+	bool insecure;
+	char *proxy;
+};
+
+struct config {
+	char *path; /* of the main file; NULL where the defaults are used */
+	char *state;
+	struct config_input *inputs;
+	size_t input_count;
+	struct {
+		int64_t window;
+		uint64_t failing_after;
+		int64_t repeat_every;
+		int64_t resolve_after;
+		int64_t silent_after;
+	} correlation;
+	struct config_rule *rules; /* shipped ones first, replaced by name, then the added ones */
+	size_t rule_count;
+	struct config_sink *sinks;
+	size_t sink_count;
+	char *http; /* NULL for off */
+	struct {
+		uint64_t max_alerts;
+		int64_t max_age;
+	} outbox;
+	char *control;
+};
+
+/* One thing that is wrong, or worth a word. */
+struct config_problem {
+	struct config_place place;
+	bool is_warning;
+	char *sentence;
+};
+
+struct config_problems {
+	struct config_problem *item;
+	size_t count;
+};
+
+void
+config_problems_fini(struct config_problems *problems);
+
+/* Adds one, its sentence formatted. */
+void
+config_problems_add(struct config_problems *problems, struct config_place place, bool is_warning,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * Reads a configuration. path NULL: the defaults alone. All errors are reported, not the first:
+ * NULL where there is an error, with `problems` filled; otherwise the configuration, and problems
+ * may hold warnings. A file that cannot be read is an error with place {path, 0, 0}.
+ */
+struct config *
+config_load(const char *path, struct config_problems *problems);
+void
+config_free(struct config *config); /* takes NULL */
+
+/*
+ * Writes problems for a person: `file:line:column: sentence`, then the line and a caret where the
+ * file can be read; colour as asked.
+ */
+void
+config_problems_print(const struct config_problems *problems, bool colour, struct buf *out);
+
+/* The normal form: the whole configuration as YAML, defaults included, secrets as where they come
+ * from. */
+void
+config_print(const struct config *config, struct buf *out);
+
+#endif

@@ -1,0 +1,47 @@
+#include "daemon/base/hash.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+struct hash128
+hash128(const void *bytes, size_t n)
+{
+	struct hash128 out;
+	XXH128_canonical_t canonical;
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits(n ? bytes : "", n));
+	memcpy(out.byte, canonical.digest, sizeof out.byte);
+	return out;
+}
+
+struct sha256
+sha256(const void *bytes, size_t n)
+{
+	struct sha256 out;
+	if (!EVP_Digest(n ? bytes : "", n, out.byte, NULL, EVP_sha256(), NULL))
+		abort();
+	return out;
+}
+
+struct sha256
+hmac_sha256(const void *key, size_t key_n, const void *bytes, size_t n)
+{
+	struct sha256 out;
+	if (!HMAC(EVP_sha256(), key_n ? key : "", (int)key_n, n ? bytes : (const void *)"", n,
+		    out.byte, NULL))
+		abort();
+	return out;
+}
+
+void
+hex_encode(const uint8_t *bytes, size_t n, char *out)
+{
+	static const char DIGIT[] = "0123456789abcdef";
+	for (size_t i = 0; i < n; i++) {
+		out[2 * i] = DIGIT[bytes[i] >> 4];
+		out[2 * i + 1] = DIGIT[bytes[i] & 15];
+	}
+	out[2 * n] = '\0';
+}

@@ -1,0 +1,31 @@
+#ifndef AIWATCH_BASE_HASH_H
+#define AIWATCH_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Two kinds of digest. `hash128` is fast and tells contents apart (XXH3, 128 bits, canonical byte
+ * order: safe to keep on disk); `sha256` names alerts and signs webhooks (OpenSSL).
+ */
+struct hash128 {
+	uint8_t byte[16];
+};
+
+struct sha256 {
+	uint8_t byte[32];
+};
+
+/* Each accepts NULL for `bytes` where n is 0. */
+struct hash128
+hash128(const void *bytes, size_t n);
+struct sha256
+sha256(const void *bytes, size_t n);
+struct sha256
+hmac_sha256(const void *key, size_t key_n, const void *bytes, size_t n);
+
+/* Writes 2 * n lower-case hexadecimal digits and a NUL to out. */
+void
+hex_encode(const uint8_t *bytes, size_t n, char *out);
+
+#endif

@@ -1,0 +1,49 @@
+#include "daemon/base/span.h"
+
+static unsigned char
+lower(unsigned char c)
+{
+	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+bool
+span_has_prefix_nocase(struct span s, struct span prefix)
+{
+	if (s.n < prefix.n)
+		return false;
+	for (size_t i = 0; i < prefix.n; i++) {
+		if (lower((unsigned char)s.p[i]) != lower((unsigned char)prefix.p[i]))
+			return false;
+	}
+	return true;
+}
+
+bool
+span_equal_nocase(struct span a, struct span b)
+{
+	return a.n == b.n && span_has_prefix_nocase(a, b);
+}
+
+const char *
+span_find(struct span s, struct span needle)
+{
+	if (needle.n == 0)
+		return s.p;
+	return s.n < needle.n ? NULL : memmem(s.p, s.n, needle.p, needle.n);
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+struct span
+span_trim(struct span s)
+{
+	while (s.n > 0 && is_blank(s.p[0]))
+		s = span_from(s, 1);
+	while (s.n > 0 && is_blank(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}

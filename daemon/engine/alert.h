@@ -1,0 +1,139 @@
+#ifndef AIWATCH_ENGINE_ALERT_H
+#define AIWATCH_ENGINE_ALERT_H
+
+#include "daemon/base/err.h"
+#include "parsers/event.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The states of a site, in the order of the matrix. */
+enum site_state {
+	SITE_UNKNOWN,
+	SITE_HEALTHY,
+	SITE_ENROLL_REJECTED,
+	SITE_SYNC_FORBIDDEN,
+	SITE_EXPIRED,
+	SITE_FAILING,
+	SITE_STATES,
+};
+
+enum alert_kind {
+	ALERT_CERTIFICATE_EXPIRED,
+	ALERT_CERTIFICATE_SUSPECT,
+	ALERT_SYNC_FAILING,
+	ALERT_SITE_SILENT,
+	ALERT_AIWATCH, /* about the watcher itself: a gap, a store set aside */
+	ALERT_TEST,
+	ALERT_KINDS,
+};
+
+enum alert_severity {
+	ALERT_INFO,
+	ALERT_WARNING,
+	ALERT_CRITICAL,
+	ALERT_SEVERITIES,
+};
+
+enum resolution {
+	RESOLUTION_NONE, /* still firing */
+	RESOLUTION_RECOVERED,
+	RESOLUTION_OPERATOR,
+	RESOLUTION_QUIET,
+	RESOLUTION_SUPERSEDED,
+	RESOLUTIONS,
+};
+
+/* Names as documents spell them ("expired", "certificate_expired", "critical", "recovered"). */
+const char *
+site_state_name(enum site_state state);
+const char *
+alert_kind_name(enum alert_kind kind);
+const char *
+alert_severity_name(enum alert_severity severity);
+const char *
+resolution_name(enum resolution resolution); /* NULL for RESOLUTION_NONE */
+bool
+site_state_from_name(const char *name, enum site_state *state);
+bool
+alert_kind_from_name(const char *name, enum alert_kind *kind);
+bool
+alert_severity_from_name(const char *name, enum alert_severity *severity);
+
+/* One line that an alert rests on. The texts are owned and safe to pass on. */
+struct evidence {
+	enum event_kind event;
+	int64_t time;	 /* the record's own, or TIME_NONE */
+	int64_t read_at; /* when it was read */
+	char *file;
+	uint64_t offset;
+	char *text;
+	uint8_t digest[16]; /* hash128 of the line's raw bytes: what ids are made of */
+};
+
+enum { EVIDENCE_MAX = 4 }; /* lines of evidence that an alert keeps */
+
+#define ALERT_ID_TEXT 33 /* 32 hexadecimal digits and a NUL */
+
+/*
+ * An alert as it goes to the sinks; all texts owned, NULL where the document says null. The same
+ * value stands in the store as the generic document (design: section 6).
+ */
+struct alert {
+	char id[ALERT_ID_TEXT];
+	enum alert_kind kind;
+	bool firing; /* else resolved */
+	bool reminder;
+	bool test;
+	enum alert_severity severity;
+	char *site;
+	enum site_state state;
+	enum site_state previous_state;
+	char *summary;
+	char *advice;
+	char *cause;
+	int64_t started_at;
+	int64_t updated_at;
+	int64_t resolved_at; /* TIME_NONE while firing */
+	enum resolution resolution;
+	uint64_t occurrences;
+	struct evidence evidence[EVIDENCE_MAX];
+	size_t evidence_count;
+};
+
+void
+alert_fini(struct alert *alert);
+void
+alert_copy(const struct alert *from, struct alert *to); /* deep; to is overwritten */
+void
+evidence_fini(struct evidence *evidence);
+void
+evidence_copy(const struct evidence *from, struct evidence *to);
+
+/* A label of the configuration, added to the document of one sink. */
+struct label {
+	char *name;
+	char *value;
+};
+
+/*
+ * The generic document, one line of JSON without a newline, to be freed. `collector` names this
+ * host; labels may be NULL where count is 0. alert_from_json reads what alert_to_json wrote: false
+ * with a sentence on anything else, and then nothing is to be freed.
+ */
+char *
+alert_to_json(const struct alert *alert, const char *collector, const struct label *labels,
+	size_t label_count);
+bool
+alert_from_json(const char *document, struct alert *alert, struct err *err);
+
+/* "key" of the document: KIND/SITE, to be freed. */
+char *
+alert_key(const struct alert *alert);
+
+/* Links of the advice for this kind, NULL-terminated, static. */
+const char *const *
+alert_links(enum alert_kind kind);
+
+#endif

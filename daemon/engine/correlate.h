@@ -1,0 +1,148 @@
+#ifndef AIWATCH_ENGINE_CORRELATE_H
+#define AIWATCH_ENGINE_CORRELATE_H
+
+#include "daemon/engine/alert.h"
+
+/*
+ * The correlator: the table of sites and their machines. Pure: events and time in, transitions out;
+ * no clock, no I/O, no globals. Everything that happened is appended to an `struct outcome` that
+ * the caller hands in, so that the store can write it in one transaction.
+ */
+struct correlate_options {
+	int64_t window;
+	uint64_t failing_after;
+	int64_t repeat_every;
+	int64_t resolve_after;
+	int64_t silent_after;
+};
+
+/* An event as it comes from an input. Texts borrow for the call. */
+struct sighting {
+	const char *site;
+	enum event_kind event;
+	int64_t time; /* the record's own, or TIME_NONE */
+	int64_t read_at;
+	const char *file;
+	uint64_t offset;
+	const char *text;   /* safe to pass on */
+	const char *cause;  /* NULL for none */
+	const char *advice; /* of the rule; NULL for the default */
+	uint8_t digest[16]; /* of the line's raw bytes */
+	bool backlog;	    /* read on the first look at its file */
+};
+
+struct transition {
+	char *site;
+	enum site_state from, to;
+	const char
+		*why; /* the input that caused it: an event's name, "window", "quiet", "operator" */
+	int64_t at;   /* the record's own time, or that of reading */
+};
+
+/* One stretch of trouble of a site: what the history is made of. Texts owned. */
+struct incident {
+	char id[ALERT_ID_TEXT]; /* of its first firing alert */
+	char *site;
+	enum alert_kind kind;
+	int64_t started_at;
+	int64_t ended_at; /* TIME_NONE while it lasts */
+	enum resolution resolution;
+	char *cause;
+	uint64_t occurrences;
+	struct evidence evidence[EVIDENCE_MAX];
+	size_t evidence_count;
+};
+
+void
+incident_fini(struct incident *incident);
+
+/* What one call, or several, brought about; arrays owned. Start with OUTCOME_INIT. */
+struct outcome {
+	struct transition *transitions;
+	size_t transition_count;
+	struct alert *alerts; /* to be delivered, in order */
+	size_t alert_count;
+	struct incident *incidents; /* new or changed, by id */
+	size_t incident_count;
+	char **sites; /* names of the sites whose saved form changed, each once */
+	size_t site_count;
+};
+
+#define OUTCOME_INIT ((struct outcome){0})
+
+void
+outcome_fini(struct outcome *outcome);
+
+struct correlate;
+
+struct correlate *
+correlate_new(const struct correlate_options *options);
+void
+correlate_free(struct correlate *correlate);
+void
+correlate_configure(struct correlate *correlate, const struct correlate_options *options);
+
+void
+correlate_sighting(
+	struct correlate *correlate, const struct sighting *sighting, struct outcome *outcome);
+
+/* The first look at `file` is over at time `now`: what still stands of its backlog is alerted. */
+void
+correlate_backlog_end(
+	struct correlate *correlate, const char *file, int64_t now, struct outcome *outcome);
+
+/* A site wrote something, whether a rule knows it or not; only `silent_after` rests on it. */
+void
+correlate_activity(
+	struct correlate *correlate, const char *site, int64_t now, struct outcome *outcome);
+
+/* Does all that is due at `now`. */
+void
+correlate_tick(struct correlate *correlate, int64_t now, struct outcome *outcome);
+
+/* When correlate_tick has something to do next; TIME_NONE for never. */
+int64_t
+correlate_next_due(const struct correlate *correlate);
+
+/* The operator's word. False with a sentence where the site is not known or nothing stands. */
+bool
+correlate_resolve(struct correlate *correlate, const char *site, int64_t now,
+	struct outcome *outcome, struct err *err);
+bool
+correlate_ack(struct correlate *correlate, const char *site, int64_t now, struct outcome *outcome,
+	struct err *err);
+
+/* Silences until the time; TIME_NONE or a time not after `now` lifts it. The site need not be
+ * known. */
+bool
+correlate_silence(struct correlate *correlate, const char *site, int64_t until, const char *reason,
+	int64_t now, struct outcome *outcome, struct err *err);
+
+/*
+ * A site's saved form, one line of JSON to be freed (NULL where there is no such site), and back.
+ * Load overwrites; false with a sentence where the form is not one.
+ */
+char *
+correlate_save(const struct correlate *correlate, const char *site);
+bool
+correlate_load(struct correlate *correlate, const char *saved, struct err *err);
+
+/* What is known of one site, for people and programs; texts borrow until the next change. */
+struct site_view {
+	const char *name;
+	enum site_state state;
+	int64_t since;	       /* TIME_NONE where nothing was recognised yet */
+	int64_t last_event_at; /* by reading */
+	uint64_t occurrences;
+	const char *cause; /* NULL for none */
+	bool acknowledged;
+	int64_t silenced_until;		 /* TIME_NONE for not */
+	const struct incident *incident; /* the open one, or NULL */
+};
+
+/* Calls `visit` for each site, in the order of names. */
+void
+correlate_each(const struct correlate *correlate,
+	void (*visit)(void *owner, const struct site_view *view), void *owner);
+
+#endif

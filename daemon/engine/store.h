@@ -1,0 +1,119 @@
+#ifndef AIWATCH_ENGINE_STORE_H
+#define AIWATCH_ENGINE_STORE_H
+
+#include "daemon/engine/correlate.h"
+#include "daemon/input/position.h"
+
+/*
+ * The store: SQLite in WAL mode under DIRECTORY/aiwatch.db, one process at a time (a lock file
+ * beside it). All that changes goes in by store_commit, one call, one transaction: whole or not at
+ * all. The caller keeps what it has until the call returned true, so a store that fails loses
+ * nothing: the next call brings it again.
+ */
+struct store;
+
+enum store_opened {
+	STORE_EXISTING,
+	STORE_CREATED,
+	STORE_SET_ASIDE, /* the old one was damaged or of a newer version: renamed, a new one begun
+			  */
+	STORE_MEMORY,	 /* the directory cannot be written: nothing is kept; err says why */
+	STORE_REFUSED, /* another process holds it, or the directory cannot be made: err says why */
+};
+
+/*
+ * Opens, creating the directory (mode 0750) and the database. On STORE_REFUSED *store is NULL. On
+ * STORE_SET_ASIDE and STORE_MEMORY err holds the sentence to be said loudly.
+ */
+enum store_opened
+store_open(const char *directory, struct store **store, struct err *err);
+void
+store_close(struct store *store); /* takes NULL */
+
+/* One delivery of one alert to one sink. */
+enum delivery_state {
+	DELIVERY_WAITING,
+	DELIVERY_DEAD, /* a dead letter */
+};
+
+struct delivery {
+	uint64_t serial; /* of the alert in the store: its order */
+	char *sink;
+	char *site;
+	enum delivery_state state;
+	uint32_t attempts;
+	int64_t created_at; /* wall */
+	char *last_error;   /* NULL for none */
+};
+
+/* An alert to be kept, and the sinks it is for. */
+struct posting {
+	uint64_t serial; /* given by the outbox: greater than every one before */
+	const struct alert *alert;
+	char **sinks;
+	size_t sink_count;
+	int64_t created_at;
+};
+
+/* All that one transaction changes; everything borrowed. */
+struct changes {
+	struct input_changes {
+		const char *input;
+		const struct position *positions;
+		size_t position_count;
+		const uint64_t *forgotten;
+		size_t forgotten_count;
+		const struct ledger_entry *ledger;
+		size_t ledger_count;
+	} * inputs;
+	size_t input_count;
+	struct saved_site {
+		const char *name;
+		const char *saved; /* correlate_save */
+	} * sites;
+	size_t site_count;
+	const struct incident *const *incidents; /* inserted or replaced by id */
+	size_t incident_count;
+	const struct posting *postings;
+	size_t posting_count;
+	const struct delivery *changed; /* deliveries with a new state, attempts or error */
+	size_t changed_count;
+	const struct delivery *done; /* acknowledged by their sink: deleted */
+	size_t done_count;
+};
+
+/* One transaction. `durable`: it is on the disk when the call returns. */
+bool
+store_commit(struct store *store, const struct changes *changes, bool durable, struct err *err);
+
+/* Loading at the start: each calls `visit` for each row; texts borrow for the call. */
+bool
+store_each_position(struct store *store, const char *input,
+	void (*visit)(void *owner, const struct position *position), void *owner, struct err *err);
+bool
+store_each_site(struct store *store, void (*visit)(void *owner, const char *saved), void *owner,
+	struct err *err);
+bool
+store_each_delivery(struct store *store,
+	void (*visit)(void *owner, const struct delivery *delivery), void *owner, struct err *err);
+
+/* Incidents of a site (NULL: of all), newest first, at most `limit`. */
+bool
+store_each_incident(struct store *store, const char *site, size_t limit,
+	void (*visit)(void *owner, const struct incident *incident), void *owner, struct err *err);
+
+/* The alert behind a delivery. False with a sentence where it is gone. */
+bool
+store_read_alert(struct store *store, uint64_t serial, struct alert *alert, struct err *err);
+
+/* Greatest serial ever given, 0 where none was. */
+uint64_t
+store_last_serial(const struct store *store);
+
+/* Digests of a generation; a connection of its own a call, so any thread may. An input_read_ledger.
+ */
+bool
+store_read_ledger(void *store, const char *input, uint64_t generation,
+	struct ledger_entry **entries, size_t *count, struct err *err);
+
+#endif

@@ -1,0 +1,83 @@
+#ifndef AIWATCH_INPUT_INPUT_H
+#define AIWATCH_INPUT_INPUT_H
+
+#include "config/config.h"
+#include "daemon/input/queue.h"
+
+/*
+ * An input is a thread with its own inotify descriptor, files and buffers; nothing is shared with
+ * others but the queue. A share that hangs stalls the input that reads it and nothing else: no call
+ * below waits for the thread, but for input_stop within its deadline.
+ */
+struct input;
+
+/* Which source tells of changes, and why, as `status` shows it. */
+struct input_status {
+	char name[64];
+	uint64_t files; /* followed now */
+	uint64_t bytes_read;
+	uint64_t lines_read;
+	uint64_t lag_bytes; /* known and not read yet */
+	uint64_t rotations;
+	uint64_t gaps[GAP_REASONS];
+	char watch[128];     /* "inotify", "poll: …" with the reason */
+	char error[256];     /* the last trouble that still stands; "" for none */
+	int64_t progress_at; /* monotonic time of the thread's last sign of life */
+};
+
+/*
+ * Makes an input; the thread starts with input_start. `positions` are what the store remembers of
+ * it, copied; `ledger` reads the digests of a generation back from the store, may be called from
+ * the input's thread, and may be NULL (nothing is remembered). `lost_state` says that the store was
+ * lost: on_lost_state decides how to go on. Rules are shared (a reference is taken).
+ */
+typedef bool
+input_read_ledger(void *owner, const char *input, uint64_t generation,
+	struct ledger_entry **entries, size_t *count, struct err *err);
+
+struct input_setup {
+	const struct config_input *config; /* copied */
+	struct rules *rules;
+	struct queue *queue; /* borrowed, outlives the input */
+	const struct position *positions;
+	size_t position_count;
+	input_read_ledger *read_ledger;
+	void *ledger_owner;
+	bool lost_state;
+	bool report_activity; /* fill batch.active_sites */
+};
+
+struct input *
+input_new(const struct input_setup *setup, struct err *err);
+bool
+input_start(struct input *input, struct err *err);
+const char *
+input_name(const struct input *input);
+
+/* All batches up to `serial` are in the store: descriptors they held may go. Thread safe. */
+void
+input_committed(struct input *input, uint64_t serial);
+
+/* New configuration and rules, taken over at the thread's next turn; offsets and descriptors stay.
+ */
+void
+input_configure(struct input *input, const struct config_input *config, struct rules *rules,
+	bool report_activity);
+
+/* Asks the thread to look at everything now. */
+void
+input_wake(struct input *input);
+
+void
+input_get_status(struct input *input, struct input_status *status);
+
+/*
+ * Asks the thread to stop and waits for it until `deadline` (monotonic). False where it hangs: it
+ * is left behind with all it holds, and input_free must not be called.
+ */
+bool
+input_stop(struct input *input, int64_t deadline);
+void
+input_free(struct input *input); /* of a stopped or never started one; takes NULL */
+
+#endif

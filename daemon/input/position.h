@@ -1,0 +1,60 @@
+#ifndef AIWATCH_INPUT_POSITION_H
+#define AIWATCH_INPUT_POSITION_H
+
+#include "daemon/base/hash.h"
+#include "parsers/reader.h"
+
+#include <stdint.h>
+
+/*
+ * A generation is one life of a followed file: from its first byte until it is truncated, replaced
+ * or rotated away and read to its end. A position says how far one generation has been read and how
+ * it is known again: what the store keeps. A value but for its two paths.
+ */
+enum generation_state {
+	GENERATION_ACTIVE,   /* stands at its path */
+	GENERATION_DRAINING, /* rotated, replaced or deleted; read to its end */
+	GENERATION_HELD,     /* at its path stands a beginning of what was read: wait */
+	GENERATION_DONE,     /* read to its end; remembered so that its copies are known */
+	GENERATION_STATES,
+};
+
+enum { OBJECT_KEY_MAX = 48 };
+
+struct position {
+	uint64_t generation; /* unique within the input, never 0, never used again */
+	char *path;	     /* as it is followed: names the site */
+	char *seen_at;	     /* where it stood last; equals path unless rotated */
+	enum generation_state state;
+	uint64_t offset;    /* consumed: always behind a newline, or inside a skipped long line */
+	uint64_t size;	    /* at the last look */
+	int64_t changed_at; /* modification time of the file at the last look, nanoseconds */
+	int64_t born_at;    /* birth time, nanoseconds; 0 where unknown */
+	uint8_t object[OBJECT_KEY_MAX]; /* file system id and file handle */
+	uint8_t object_length;
+	uint32_t head_length;	/* of the head that is proven: min(offset, 4096) */
+	struct hash128 head;	/* of the first head_length raw bytes */
+	uint32_t anchor_length; /* min(offset, 4096) */
+	struct hash128 anchor;	/* of the anchor_length raw bytes before offset */
+	uint64_t backlog_until; /* bytes before it were there on the first look */
+	struct reader_state reader;
+};
+
+void
+position_fini(struct position *position);
+void
+position_copy(const struct position *from, struct position *to); /* deep; to is overwritten */
+
+/*
+ * The ledger proves that bytes are the beginning of what was consumed: one digest for each whole
+ * chunk of LEDGER_CHUNK raw bytes, in the order of the file.
+ */
+enum { LEDGER_CHUNK = 4096 };
+
+struct ledger_entry {
+	uint64_t generation;
+	uint64_t chunk; /* covers raw bytes from chunk * LEDGER_CHUNK on */
+	struct hash128 digest;
+};
+
+#endif

@@ -1,0 +1,34 @@
+#ifndef AIWATCH_INPUT_QUEUE_H
+#define AIWATCH_INPUT_QUEUE_H
+
+#include "daemon/input/batch.h"
+
+/*
+ * The one bounded queue between the inputs' threads and the engine. Any thread puts, the engine
+ * takes.
+ */
+struct queue;
+
+struct queue *
+queue_new(size_t limit); /* at most `limit` batches wait */
+void
+queue_free(struct queue *queue); /* frees what still waits; no thread may use it any more */
+
+/* Becomes readable when batches wait: for the engine's loop. Borrowed. */
+int
+queue_fd(const struct queue *queue);
+
+/* Takes the batch over. Blocks while the queue is full; false, and the batch stays, once it is
+ * closed. */
+bool
+queue_put(struct queue *queue, struct batch *batch);
+
+/* The oldest batch, the caller's now, or NULL. Never blocks. */
+struct batch *
+queue_take(struct queue *queue);
+
+/* Lets every waiting queue_put return false. */
+void
+queue_close(struct queue *queue);
+
+#endif

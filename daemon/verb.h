@@ -1,0 +1,27 @@
+#ifndef AIWATCH_VERB_H
+#define AIWATCH_VERB_H
+
+/*
+ * A verb of the command line: one file each, one row of the table in main.c. `run` gets what stands
+ * behind the verb (argv[0] is the verb) and the configuration's path (NULL where none was named);
+ * it returns the exit code.
+ */
+struct verb {
+	const char *name;
+	const char *arguments; /* "[--json] [SITE…]" */
+	const char *summary;   /* one line for `--help` */
+	const char *help;      /* the rest of `VERB --help` */
+	int (*run)(const char *config_path, int argc, char **argv);
+};
+
+enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
+
+extern const struct verb VERB_RUN, VERB_SCAN, VERB_CHECK_CONFIG, VERB_STATUS, VERB_EXPLAIN,
+	VERB_RESOLVE;
+
+/* Prints `aiwatch VERB: sentence` and where help is, to standard error. Returns EXIT_USAGE. */
+int
+verb_usage_error(const struct verb *verb, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,107 @@
+#ifndef AIWATCH_PARSERS_READER_H
+#define AIWATCH_PARSERS_READER_H
+
+#include "daemon/base/err.h"
+#include "daemon/base/span.h"
+#include "parsers/envelope.h"
+#include "parsers/frame.h"
+#include "parsers/rules.h"
+
+#include <stdint.h>
+
+/*
+ * The reader turns raw bytes of a file into records: encoding, lines, envelope, frame, date, rule.
+ * Pure: no clock, no I/O, no globals. One `struct reader` (options, scratch memory) serves many
+ * files, one thread; what it knows of one file is a `struct reader_state`, a small value that its
+ * owner keeps with the file's offset and gives back with the next bytes.
+ */
+struct reader_options {
+	const char *encoding;	   /* "auto", "utf-8", "utf-16le", … any that iconv knows */
+	const char *format;	   /* "auto", "plain", "syslog", "json" */
+	const char *timezone;	   /* "local", "UTC" or a name of the tz database */
+	size_t max_line;	   /* bytes kept of a line; the rest is skipped and counted */
+	const struct rules *rules; /* borrowed; may be NULL: no events */
+	bool every_record;	   /* report every record, not only those in which a rule matched */
+};
+
+/* A value: all zero is a file of which nothing is known yet. Bytes in it are safe to keep on disk.
+ */
+struct reader_state {
+	uint8_t encoding;     /* enum encoding; 0: not decided */
+	uint8_t format;	      /* enum envelope_kind last seen; 0: none yet */
+	uint8_t date_order;   /* 0 not decided, else which of day and month comes first */
+	uint8_t skipping;     /* inside a line over the limit, whose rest is skipped */
+	uint8_t reserved[12]; /* zero */
+};
+
+/* Why a record gave no event, or that it did. */
+enum reader_why {
+	READER_MATCHED,
+	READER_NO_RULE,		/* framed by the service, no rule matched */
+	READER_RULE_LIMIT,	/* a pattern ran into its limit */
+	READER_OTHER_SOURCE,	/* framed, but another program's */
+	READER_OTHER_COMPONENT, /* a CMTrace or site-server line */
+	READER_CONTINUATION,	/* no frame: continues the record before it */
+	READER_WHYS,
+};
+
+const char *
+reader_why_words(enum reader_why why);
+
+/* One record, or one line of it. All spans are valid UTF-8 and borrow until the callback returns.
+ */
+struct record {
+	uint64_t offset; /* of its first byte in the file, raw */
+	uint64_t length; /* raw bytes, line end included */
+	struct envelope envelope;
+	bool has_frame;
+	struct frame frame;  /* where has_frame */
+	int64_t time;	     /* the record's own, or TIME_NONE */
+	const char *time_as; /* how the date was understood, or why not; never NULL */
+	enum event_kind event;
+	size_t rule; /* index in the rules; where event is not EVENT_NONE or why is RULE_LIMIT */
+	struct span cause; /* empty for none */
+	enum reader_why why;
+	struct span text; /* the first line without its envelope, safe to pass on (text_sanitize) */
+	struct span raw;  /* the line's raw bytes without the line end: what ids are made of */
+	bool incomplete;  /* ended by the end of the file, not by a newline */
+	bool truncated;	  /* longer than max_line: text is its beginning */
+};
+
+struct reader_counts {
+	uint64_t lines;	  /* complete lines */
+	uint64_t records; /* records framed by the service (counted only with every_record) */
+	uint64_t long_lines;
+	uint64_t skipped_bytes; /* of long lines */
+};
+
+struct reader;
+
+/* NULL with a sentence where the encoding or the time zone is unknown. Options' texts are copied.
+ */
+struct reader *
+reader_new(const struct reader_options *options, struct err *err);
+void
+reader_free(struct reader *reader);
+
+typedef void
+reader_on_record(void *owner, const struct record *record);
+
+/*
+ * Reads `bytes`, which stand at raw offset `at` of the file and follow what was consumed before (at
+ * 0: the beginning, where a BOM is looked for). Calls on_record in the order of the file. Returns
+ * how many bytes were consumed: always up to behind a newline, or inside a line over the limit, so
+ * the caller presents the rest again with more behind it. With `last` the rest is a line too,
+ * marked incomplete, and all is consumed. `received` is the time of reading, used to complete dates
+ * without a year. counts (not NULL) are added to.
+ */
+size_t
+reader_feed(struct reader *reader, struct reader_state *state, struct span bytes, uint64_t at,
+	bool last, int64_t received, reader_on_record *on_record, void *owner,
+	struct reader_counts *counts);
+
+/* The name of the state's encoding ("utf-8", "utf-16le", …), "unknown" before the first byte. */
+const char *
+reader_encoding_name(const struct reader_state *state);
+
+#endif
