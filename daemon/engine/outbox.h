@@ -43,7 +43,7 @@ outbox_configure(struct outbox *outbox, const struct outbox_options *options);
 bool
 outbox_load(struct outbox *outbox, int64_t now, struct err *err);
 
-/* Posts a copy of the alert for every sink. `random` is used for jitter. */
+/* Posts a copy of the alert for every sink. */
 void
 outbox_post(struct outbox *outbox, const struct alert *alert, int64_t now);
 
@@ -54,9 +54,13 @@ outbox_collect(struct outbox *outbox, struct changes *changes);
 bool
 outbox_has_changes(const struct outbox *outbox);
 
-/* The collected changes are in the store (or it is broken and alerts must go on regardless). */
+/*
+ * The transaction with the collected changes is over. `stored`: they are in the store. Else it
+ * failed, or there is no store, and alerts go on regardless: documents stay in memory and go to
+ * their sinks, and the next outbox_collect brings what is still to be stored again.
+ */
 void
-outbox_saved(struct outbox *outbox);
+outbox_saved(struct outbox *outbox, bool stored);
 
 /* Sends what is due. Wall clock for ages, monotonic for waiting. */
 void

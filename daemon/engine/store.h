@@ -86,6 +86,15 @@ struct changes {
 bool
 store_commit(struct store *store, const struct changes *changes, bool durable, struct err *err);
 
+/*
+ * Work that must not stand between a transition and its alert: the write-ahead log goes back into
+ * the database, old incidents go. The engine calls it when it has been idle for a moment, at least
+ * once in ten minutes. Cheap where nothing is to be done; false with a sentence where it failed,
+ * and nothing is lost then.
+ */
+bool
+store_maintain(struct store *store, struct err *err);
+
 /* Loading at the start: each calls `visit` for each row; texts borrow for the call. */
 bool
 store_each_position(struct store *store, const char *input,
