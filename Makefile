@@ -2,31 +2,54 @@
 
 VERSION := 0.1.0
 BUILD   ?= build
-CC      ?= gcc
-CFLAGS  ?= -O2 -g
-PKGS    := libpcre2-8 yaml-0.1 sqlite3 libcurl libsystemd jansson libmicrohttpd libcrypto libssl \
-	   libxxhash libarchive
+
+# Where `make install` puts things; DESTDIR goes in front of each.
+prefix     ?= /usr/local
+bindir     ?= $(prefix)/bin
+datadir    ?= $(prefix)/share/aiwatch
+mandir     ?= $(prefix)/share/man
+unitdir    ?= $(prefix)/lib/systemd/system
+sysusersdir ?= $(prefix)/lib/sysusers.d
+sysconfdir ?= /etc
+
+PKGS   := libpcre2-8 yaml-0.1 sqlite3 libcurl libsystemd jansson libmicrohttpd libcrypto libssl \
+	  libxxhash libarchive
+PYTHON ?= /usr/bin/python3
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 
 # make SANITIZE=address,undefined BUILD=build/asan …
 ifdef SANITIZE
+CFLAGS     ?= -O1 -g
 SANITIZERS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
+else
+CFLAGS     ?= -O2 -g -D_FORTIFY_SOURCE=2
 endif
+HARDENING  := -fPIE -fstack-protector-strong -fstack-clash-protection
+WARNINGS   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	      -Wwrite-strings -Wformat=2 -Wpointer-arith -Wundef
+
+# Asked for once, and only where something is compiled: pkg-config may not be there before.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 
 override CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DAIWATCH_VERSION='"$(VERSION)"'
-override CFLAGS   += -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
-	-Wmissing-prototypes -Wvla -Wwrite-strings -Wformat=2 -Wpointer-arith -Wundef \
-	-fstack-protector-strong -pthread $(SANITIZERS) $(shell pkg-config --cflags $(PKGS))
-override LDLIBS   += $(shell pkg-config --libs $(PKGS))
-override LDFLAGS  += -pthread $(SANITIZERS)
+override CFLAGS   += -std=gnu17 $(WARNINGS) $(HARDENING) -pthread $(SANITIZERS) $(PKG_CFLAGS)
+override LDFLAGS  += -pie -Wl,-z,relro,-z,now -pthread $(SANITIZERS)
+override LDLIBS   += $(PKG_LIBS)
 
 SOURCES := $(sort $(wildcard config/*.c parsers/*.c daemon/*/*.c daemon/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY := $(BUILD)/libaiwatch.a
 MAIN    := $(BUILD)/daemon/main.o
 TESTS   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*_test.c)))
+MANUALS := $(wildcard packaging/man/*.8 packaging/man/*.5)
+
+MAKEFLAGS += --no-print-directory
 
 .PHONY: all
-all: $(BUILD)/aiwatch
+all: $(BUILD)/aiwatch ## build build/aiwatch
 
 $(BUILD)/aiwatch: $(MAIN) $(LIBRARY)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -35,23 +58,145 @@ $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 	rm -f $@
 	$(AR) rcs $@ $^
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/%: tests/unit/%.c $(LIBRARY)
+$(BUILD)/tests/%: tests/unit/%.c $(LIBRARY) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka
 
-.PHONY: test-unit
-test-unit: $(TESTS)
-	@for t in $(TESTS); do echo "== $$t"; $$t || exit 1; done
+# Changes, and with it everything is compiled again, when the compiler or a flag does.
+$(BUILD)/flags: export FLAGS = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
+$(BUILD)/flags: always
+	@pkg-config --exists --print-errors $(PKGS) || { echo "make deps installs them" >&2; exit 1; }
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$FLAGS" | cmp -s - $@ || printf '%s\n' "$$FLAGS" >$@
+
+.PHONY: always
+always:
+
+.PHONY: demo
+demo: ## build, and show the daemon at work on a made-up log
+	@packaging/deps.sh build demo
+	@$(MAKE) all
+	@AIWATCH=$(BUILD)/aiwatch $(PYTHON) packaging/demo/demo
+
+# The simplest first; pytest last, whose closing line tells the result.
+.PHONY: test
+test: ## everything that is tested, from nothing
+	@packaging/deps.sh build test
+	@$(MAKE) all
+	@$(MAKE) test-unit
+	@$(MAKE) asan
+	@$(MAKE) tsan
+	@$(MAKE) valgrind
+	@$(MAKE) test-system
 
 .PHONY: test-quick
-test-quick: all test-unit
+test-quick: all test-unit ## the build and the unit tests
+
+.PHONY: test-unit
+test-unit: $(TESTS) ## tests/unit, by cmocka
+	@for t in $(TESTS); do echo "== $$t"; timeout 600 $(RUNNER) $$t || exit 1; done
+
+.PHONY: test-system
+test-system: all ## tests/system: the real binary against real servers, by pytest
+	@tests/system/fetch-receivers.sh build/receivers
+	@AIWATCH=$(BUILD)/aiwatch PYTHONDONTWRITEBYTECODE=1 \
+		$(PYTHON) -m pytest -p no:cacheprovider -q $(PYTEST_FLAGS) tests/system
+
+.PHONY: asan
+asan: ## unit and system tests, built to watch addresses and undefined behaviour
+	@$(MAKE) SANITIZE=address,undefined BUILD=$(BUILD)/asan test-unit
+	@$(MAKE) SANITIZE=address,undefined BUILD=$(BUILD)/asan test-system
+
+.PHONY: tsan
+tsan: export TSAN_OPTIONS = suppressions=$(CURDIR)/tests/tsan.supp halt_on_error=1
+tsan: ## unit and system tests, built to watch threads
+	@$(MAKE) SANITIZE=thread BUILD=$(BUILD)/tsan test-unit
+	@$(MAKE) SANITIZE=thread BUILD=$(BUILD)/tsan test-system
+
+.PHONY: valgrind
+valgrind: ## unit tests under valgrind
+	@$(MAKE) test-unit RUNNER="valgrind -q --error-exitcode=9 --leak-check=full \
+		--errors-for-leak-kinds=definite"
+
+.PHONY: lint
+lint: ## format, house rules, cppcheck, clang-tidy, shellcheck
+	@packaging/deps.sh build lint
+	@$(MAKE) lint-format lint-house lint-headers lint-scripts lint-cppcheck lint-tidy
+	@echo "lint: clean"
+
+C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+
+.PHONY: lint-format
+lint-format:
+	@clang-format --dry-run -Werror $(C_FILES)
+
+.PHONY: lint-house
+lint-house:
+	@$(PYTHON) tests/lint/includes.py $(C_FILES)
+	@$(PYTHON) tests/lint/size.py $(C_FILES)
+
+# Each header compiles alone.
+.PHONY: lint-headers
+lint-headers:
+	@for h in $(filter %.h,$(C_FILES)); do \
+		$(CC) $(CPPFLAGS) $(CFLAGS) -fsyntax-only -include $$h -x c /dev/null || exit 1; done
+
+.PHONY: lint-scripts
+lint-scripts:
+	@shellcheck $$(git ls-files | xargs grep -lE '^#!/bin/(ba)?sh|^#!/usr/bin/env bash')
+	@$(PYTHON) tests/lint/compiles.py $$(git ls-files '*.py' packaging/demo/demo)
+
+.PHONY: lint-cppcheck
+lint-cppcheck:
+	@cppcheck -q -j2 --std=c11 --language=c --error-exitcode=1 --inline-suppr --library=posix \
+		--enable=warning,performance,portability --suppressions-list=tests/lint/cppcheck.txt \
+		$(CPPFLAGS) $(SOURCES)
+
+.PHONY: lint-tidy
+lint-tidy:
+	@printf '%s\n' $(SOURCES) | xargs -P2 -n4 sh -c \
+		'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS) 2>/dev/null' clang-tidy
+TIDY_FLAGS = $(subst ','"'"',$(CPPFLAGS)) -std=gnu17 $(PKG_CFLAGS)
+
+.PHONY: format
+format: ## clang-format everything in place
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+.PHONY: install
+install: all ## install under prefix (/usr/local), DESTDIR in front
+	install -D -m 755 $(BUILD)/aiwatch $(DESTDIR)$(bindir)/aiwatch
+	install -D -m 644 packaging/etc/rules.yml $(DESTDIR)$(datadir)/rules.yml
+	install -D -m 644 packaging/etc/aiwatch.yml $(DESTDIR)$(datadir)/aiwatch.yml
+	test -e $(DESTDIR)$(sysconfdir)/aiwatch/aiwatch.yml || \
+		install -D -m 640 packaging/etc/aiwatch.yml $(DESTDIR)$(sysconfdir)/aiwatch/aiwatch.yml
+	install -d $(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir)
+	sed 's|/usr/bin/|$(bindir)/|' packaging/systemd/aiwatch.service \
+		>$(DESTDIR)$(unitdir)/aiwatch.service
+	install -m 644 packaging/systemd/aiwatch.sysusers $(DESTDIR)$(sysusersdir)/aiwatch.conf
+	$(foreach page,$(MANUALS),install -D -m 644 $(page) \
+		$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))$(newline))
+
+.PHONY: deps test-deps
+deps: ## install the packages that building needs
+	@packaging/deps.sh build
+test-deps: ## install those that testing, linting and the demo need
+	@packaging/deps.sh build test lint demo
 
 .PHONY: clean
-clean:
-	rm -rf build
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+
+define newline
+
+
+endef
 
 -include $(OBJECTS:.o=.d) $(TESTS:%=%.d)
