@@ -21,6 +21,18 @@ enum generation_state {
 
 enum { OBJECT_KEY_MAX = 48 };
 
+/*
+ * The proof shows that a shorter file is a beginning of what was consumed: the first PROOF_RAW raw
+ * bytes as they are, then 16 bits of digest for each PROOF_STEP bytes up to PROOF_HEAD. What lies
+ * behind `head_length` is zero. Kept on disk as one blob of POSITION_PROOF bytes.
+ */
+enum {
+	PROOF_HEAD = 4096,
+	PROOF_RAW = 256,
+	PROOF_STEP = 64,
+	POSITION_PROOF = PROOF_RAW + (PROOF_HEAD - PROOF_RAW) / PROOF_STEP * 2,
+};
+
 struct position {
 	uint64_t generation; /* unique within the input, never 0, never used again */
 	char *path;	     /* as it is followed: names the site */
@@ -36,6 +48,8 @@ struct position {
 	struct hash128 head;	/* of the first head_length raw bytes */
 	uint32_t anchor_length; /* min(offset, 4096) */
 	struct hash128 anchor;	/* of the anchor_length raw bytes before offset */
+	uint8_t proof[POSITION_PROOF];
+	uint8_t packed;		/* the object is a compressed copy; offset counts unpacked bytes */
 	uint64_t backlog_until; /* bytes before it were there on the first look */
 	struct reader_state reader;
 };
