@@ -14,7 +14,7 @@ fi
 
 mkdir -p "$folder"
 cd "$folder"
-if ! apt-get download -qq rsyslog syslog-ng-core; then
+if ! apt-get -o APT::Sandbox::User=root download -qq rsyslog syslog-ng-core; then
     echo "fetch-receivers.sh: apt-get cannot download rsyslog and syslog-ng-core:" \
         "run apt-get update as root, then again" >&2
     exit 1
