@@ -1,0 +1,250 @@
+#include "daemon/engine/inputs.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct slot {
+	struct input *input;
+	const struct config_input *config; /* while prepared */
+	bool is_new;
+};
+
+struct inputs {
+	struct store *store;
+	struct queue *queue;
+	bool lost_state;
+	struct slot *running;
+	size_t running_count;
+	struct slot *prepared;
+	size_t prepared_count;
+	struct input **leaving;
+	size_t leaving_count;
+	struct rules *rules;
+	bool report_activity;
+};
+
+struct inputs *
+inputs_new(struct store *store, struct queue *queue, bool lost_state)
+{
+	struct inputs *inputs = mem_new(sizeof *inputs);
+	inputs->store = store;
+	inputs->queue = queue;
+	inputs->lost_state = lost_state;
+	return inputs;
+}
+
+struct positions {
+	struct position *item;
+	size_t count;
+};
+
+static void
+on_position(void *owner, const struct position *position)
+{
+	struct positions *positions = owner;
+	positions->item = mem_grow(positions->item, positions->count + 1, sizeof *positions->item);
+	position_copy(position, &positions->item[positions->count++]);
+}
+
+static struct input *
+make_input(struct inputs *inputs, const struct config_input *config, struct err *err)
+{
+	struct positions positions = {0};
+	struct input *input = NULL;
+	if (!store_each_position(inputs->store, config->name, on_position, &positions, err))
+		goto out;
+	input = input_new(
+		&(struct input_setup){
+			.config = config,
+			.rules = inputs->rules,
+			.queue = inputs->queue,
+			.positions = positions.item,
+			.position_count = positions.count,
+			.read_ledger = store_read_ledger,
+			.ledger_owner = inputs->store,
+			.lost_state = inputs->lost_state,
+			.report_activity = inputs->report_activity,
+		},
+		err);
+out:
+	for (size_t i = 0; i < positions.count; i++)
+		position_fini(&positions.item[i]);
+	free(positions.item);
+	return input;
+}
+
+static struct input *
+find_running(const struct inputs *inputs, const char *name)
+{
+	for (size_t i = 0; i < inputs->running_count; i++) {
+		if (strcmp(input_name(inputs->running[i].input), name) == 0)
+			return inputs->running[i].input;
+	}
+	return NULL;
+}
+
+bool
+inputs_prepare(
+	struct inputs *inputs, const struct config *config, struct rules *rules, struct err *err)
+{
+	inputs->rules = rules;
+	inputs->report_activity = config->correlation.silent_after > 0;
+	inputs->prepared = mem_array(config->input_count, sizeof *inputs->prepared);
+	for (size_t i = 0; i < config->input_count; i++) {
+		struct slot *slot = &inputs->prepared[i];
+		slot->config = &config->inputs[i];
+		slot->input = find_running(inputs, slot->config->name);
+		slot->is_new = !slot->input;
+		if (slot->is_new)
+			slot->input = make_input(inputs, slot->config, err);
+		if (!slot->input) {
+			inputs_discard(inputs);
+			return err_context(err, "input %s", config->inputs[i].name);
+		}
+		inputs->prepared_count++;
+	}
+	return true;
+}
+
+static void
+forget_prepared(struct inputs *inputs)
+{
+	free(inputs->prepared);
+	inputs->prepared = NULL;
+	inputs->prepared_count = 0;
+	inputs->rules = NULL;
+}
+
+void
+inputs_discard(struct inputs *inputs)
+{
+	for (size_t i = 0; i < inputs->prepared_count; i++) {
+		if (inputs->prepared[i].is_new)
+			input_free(inputs->prepared[i].input);
+	}
+	forget_prepared(inputs);
+}
+
+static bool
+is_prepared(const struct inputs *inputs, const struct input *input)
+{
+	for (size_t i = 0; i < inputs->prepared_count; i++) {
+		if (inputs->prepared[i].input == input)
+			return true;
+	}
+	return false;
+}
+
+static void
+begin(struct inputs *inputs, struct slot *slot)
+{
+	struct err err = ERR_INIT;
+	if (!slot->is_new)
+		input_configure(slot->input, slot->config, inputs->rules, inputs->report_activity);
+	else if (!input_start(slot->input, &err))
+		log_error("input %s does not run: %s", input_name(slot->input), err.text);
+	slot->is_new = false;
+	slot->config = NULL;
+}
+
+void
+inputs_adopt(struct inputs *inputs)
+{
+	for (size_t i = 0; i < inputs->running_count; i++) {
+		struct input *input = inputs->running[i].input;
+		if (is_prepared(inputs, input))
+			continue;
+		inputs->leaving = mem_grow(
+			inputs->leaving, inputs->leaving_count + 1, sizeof(struct input *));
+		inputs->leaving[inputs->leaving_count++] = input;
+		input_stop(input, 0);
+	}
+	free(inputs->running);
+	inputs->running = inputs->prepared;
+	inputs->running_count = inputs->prepared_count;
+	for (size_t i = 0; i < inputs->running_count; i++)
+		begin(inputs, &inputs->running[i]);
+	inputs->prepared = NULL;
+	forget_prepared(inputs);
+}
+
+void
+inputs_reap(
+	struct inputs *inputs, void (*gone)(void *owner, const struct input *input), void *owner)
+{
+	for (size_t i = 0; i < inputs->leaving_count;) {
+		struct input *input = inputs->leaving[i];
+		if (!input_stop(input, 0)) {
+			i++;
+			continue;
+		}
+		gone(owner, input);
+		input_free(input);
+		inputs->leaving[i] = inputs->leaving[--inputs->leaving_count];
+	}
+}
+
+bool
+inputs_is_reaping(const struct inputs *inputs)
+{
+	return inputs->leaving_count > 0;
+}
+
+void
+inputs_wake(struct inputs *inputs)
+{
+	for (size_t i = 0; i < inputs->running_count; i++)
+		input_wake(inputs->running[i].input);
+}
+
+void
+inputs_each(const struct inputs *inputs,
+	void (*visit)(void *owner, const struct input_status *status), void *owner)
+{
+	for (size_t i = 0; i < inputs->running_count; i++) {
+		struct input_status status;
+		input_get_status(inputs->running[i].input, &status);
+		visit(owner, &status);
+	}
+}
+
+static bool
+stop_one(struct input *input, int64_t deadline)
+{
+	if (!input_stop(input, deadline)) {
+		log_error("input %s hangs in a read and is left behind", input_name(input));
+		return false;
+	}
+	input_free(input);
+	return true;
+}
+
+bool
+inputs_stop(struct inputs *inputs, int64_t deadline)
+{
+	for (size_t i = 0; i < inputs->running_count; i++)
+		input_stop(inputs->running[i].input, 0);
+	bool all = true;
+	for (size_t i = 0; i < inputs->running_count; i++)
+		all &= stop_one(inputs->running[i].input, deadline);
+	for (size_t i = 0; i < inputs->leaving_count; i++)
+		all &= stop_one(inputs->leaving[i], deadline);
+	inputs->running_count = 0;
+	inputs->leaving_count = 0;
+	return all;
+}
+
+void
+inputs_free(struct inputs *inputs)
+{
+	if (!inputs)
+		return;
+	inputs_discard(inputs);
+	free(inputs->running);
+	free(inputs->leaving);
+	free(inputs);
+}

@@ -1,0 +1,60 @@
+#ifndef AIWATCH_ENGINE_INPUTS_H
+#define AIWATCH_ENGINE_INPUTS_H
+
+#include "daemon/engine/store.h"
+#include "daemon/input/input.h"
+
+/*
+ * The inputs that run, by name, through reloads: prepared before anything changes, then adopted
+ * whole.
+ *
+ *   inputs_prepare ──► inputs_adopt: new ones start, known ones take their new configuration over,
+ *          │                         missing ones are asked to stop and reaped when they have
+ *          └─────────► inputs_discard
+ */
+struct inputs;
+
+struct inputs *
+inputs_new(struct store *store, struct queue *queue, bool lost_state);
+
+/*
+ * Makes the inputs that `config` names and that do not run yet. `config` and `rules` are borrowed
+ * until inputs_adopt or inputs_discard. False with a sentence: nothing has changed.
+ */
+bool
+inputs_prepare(
+	struct inputs *inputs, const struct config *config, struct rules *rules, struct err *err);
+void
+inputs_discard(struct inputs *inputs);
+
+/* What was prepared is what runs from now on. A thread that cannot start is logged, and tried no
+ * more. */
+void
+inputs_adopt(struct inputs *inputs);
+
+/* Frees those that have stopped since; `gone` is called before each is freed. */
+void
+inputs_reap(
+	struct inputs *inputs, void (*gone)(void *owner, const struct input *input), void *owner);
+bool
+inputs_is_reaping(const struct inputs *inputs);
+
+/* Looks at everything now. */
+void
+inputs_wake(struct inputs *inputs);
+
+/* Calls `visit` for each that runs, in the order of the configuration. */
+void
+inputs_each(const struct inputs *inputs,
+	void (*visit)(void *owner, const struct input_status *status), void *owner);
+
+/*
+ * Asks all to stop and waits until `deadline` (monotonic). One that hangs is left behind and
+ * logged; false then: the queue and the store it uses must not be freed.
+ */
+bool
+inputs_stop(struct inputs *inputs, int64_t deadline);
+void
+inputs_free(struct inputs *inputs); /* after inputs_stop; takes NULL */
+
+#endif
