@@ -1,6 +1,7 @@
 #ifndef AIWATCH_ENGINE_ALERT_H
 #define AIWATCH_ENGINE_ALERT_H
 
+#include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "parsers/event.h"
 
@@ -60,6 +61,10 @@ bool
 alert_kind_from_name(const char *name, enum alert_kind *kind);
 bool
 alert_severity_from_name(const char *name, enum alert_severity *severity);
+bool
+resolution_from_name(const char *name, enum resolution *resolution); /* not RESOLUTION_NONE */
+enum alert_severity
+alert_kind_severity(enum alert_kind kind);
 
 /* One line that an alert rests on. The texts are owned and safe to pass on. */
 struct evidence {
@@ -111,6 +116,38 @@ evidence_fini(struct evidence *evidence);
 void
 evidence_copy(const struct evidence *from, struct evidence *to);
 
+/*
+ * Adds a line to the evidence of one trouble, taking it over; *line is emptied. Where all is full,
+ * the first half (what began it) stays and the oldest of the second half (the latest) goes.
+ */
+void
+evidence_add(struct evidence list[EVIDENCE_MAX], size_t *count, struct evidence *line);
+
+/*
+ * Ids are content, so that a replay, a second daemon or one that lost its store say the same:
+ *
+ *   id of the firing  = SHA-256("aiwatch 1" SITE KIND "firing" then of each line OFFSET DIGEST)
+ *   id of what follows = SHA-256("aiwatch 1" SITE KIND TRANSITION FIRING-ID)
+ *
+ * each text with a NUL behind it, OFFSET 8 bytes big endian, DIGEST its 16 bytes, FIRING-ID its 32
+ * digits and a NUL; TRANSITION is "reminder N" (from 1) or "resolved". Of the 32 bytes the first 16
+ * are written in hexadecimal digits. `more` stands for what tells two firings without evidence
+ * apart, NULL for none.
+ */
+void
+alert_id_of_firing(char out[ALERT_ID_TEXT], const char *site, enum alert_kind kind,
+	const struct evidence *evidence, size_t count, const char *more);
+void
+alert_id_of_follower(char out[ALERT_ID_TEXT], const char *site, enum alert_kind kind,
+	const char *transition, const char *firing_id);
+
+/*
+ * Writes summary and advice from the rest of the alert, replacing what is there. `advice` is the
+ * rule's own, which wins; NULL for that of the kind and cause.
+ */
+void
+alert_write_texts(struct alert *alert, const char *advice);
+
 /* A label of the configuration, added to the document of one sink. */
 struct label {
 	char *name;
@@ -120,7 +157,8 @@ struct label {
 /*
  * The generic document, one line of JSON without a newline, to be freed. `collector` names this
  * host; labels may be NULL where count is 0. alert_from_json reads what alert_to_json wrote: false
- * with a sentence on anything else, and then nothing is to be freed.
+ * with a sentence on anything else, and then nothing is to be freed. What the document has no room
+ * for (the digests and read_at of evidence) comes back as zeros and TIME_NONE.
  */
 char *
 alert_to_json(const struct alert *alert, const char *collector, const struct label *labels,
