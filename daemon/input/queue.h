@@ -23,6 +23,17 @@ queue_fd(const struct queue *queue);
 bool
 queue_put(struct queue *queue, struct batch *batch);
 
+/* As queue_put, but gives up after `wait` (a duration); the batch stays then. Ask queue_is_closed.
+ */
+bool
+queue_put_within(struct queue *queue, struct batch *batch, int64_t wait);
+bool
+queue_is_closed(struct queue *queue);
+
+/* Makes every waiting queue_put_within give up now. */
+void
+queue_nudge(struct queue *queue);
+
 /* The oldest batch, the caller's now, or NULL. Never blocks. */
 struct batch *
 queue_take(struct queue *queue);
