@@ -1,0 +1,372 @@
+#include "daemon/sink/http.h"
+
+#include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+/* How much of an answer is read before the connection is given up. */
+static const size_t BODY_READ_MAX = 256 * 1024;
+
+/* An answer may ask for no longer a pause. */
+static const int64_t RETRY_AFTER_MAX = DAY;
+
+struct http_transfer {
+	struct http_transfer *prev, *next;
+	struct http *http;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct buf body;
+	size_t received;
+	bool running;
+	http_on_answer *on_answer;
+	void *owner;
+	char error[CURL_ERROR_SIZE];
+};
+
+struct http {
+	CURLM *multi;
+	sd_event *loop;
+	sd_event_source *timer;
+	char *ca;
+	char *cert;
+	char *key;
+	char *proxy;
+	bool insecure;
+	int64_t timeout;
+	struct http_transfer *running, *waiting;
+	size_t running_count, waiting_count;
+};
+
+static void
+start_waiting(struct http *http);
+
+static void
+transfer_free(struct http_transfer *transfer)
+{
+	struct http *http = transfer->http;
+	if (transfer->running) {
+		curl_multi_remove_handle(http->multi, transfer->easy);
+		DL_DELETE(http->running, transfer);
+		http->running_count--;
+	} else {
+		DL_DELETE(http->waiting, transfer);
+		http->waiting_count--;
+	}
+	curl_easy_cleanup(transfer->easy);
+	curl_slist_free_all(transfer->headers);
+	buf_fini(&transfer->body);
+	free(transfer);
+}
+
+static int64_t
+retry_after_of(CURL *easy)
+{
+	curl_off_t seconds = 0;
+	if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) != CURLE_OK || seconds <= 0)
+		return 0;
+	return seconds < RETRY_AFTER_MAX / SECOND ? seconds * SECOND : RETRY_AFTER_MAX;
+}
+
+static void
+finish(struct http_transfer *transfer, CURLcode code)
+{
+	struct http_answer answer = {.body = buf_span(&transfer->body)};
+	/* The rest of an endless answer was not worth reading; its head was whole. */
+	bool cut = code == CURLE_WRITE_ERROR && transfer->received > BODY_READ_MAX;
+	if (code == CURLE_OK || cut) {
+		curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &answer.status);
+		answer.retry_after = retry_after_of(transfer->easy);
+	} else {
+		answer.error = transfer->error[0] ? transfer->error : curl_easy_strerror(code);
+	}
+	if (answer.status == 0 && !answer.error)
+		answer.error = "the answer was no HTTP";
+	transfer->on_answer(transfer->owner, &answer);
+}
+
+static void
+collect(struct http *http)
+{
+	int left;
+	for (CURLMsg *message; (message = curl_multi_info_read(http->multi, &left));) {
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		struct http_transfer *transfer;
+		CURLcode code = message->data.result;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+		finish(transfer, code);
+		transfer_free(transfer);
+	}
+	start_waiting(http);
+}
+
+static int
+on_socket_ready(sd_event_source *source, int fd, uint32_t events, void *owner)
+{
+	(void)source;
+	struct http *http = owner;
+	int what = ((events & EPOLLIN) ? CURL_CSELECT_IN : 0) |
+		   ((events & EPOLLOUT) ? CURL_CSELECT_OUT : 0) |
+		   ((events & (EPOLLERR | EPOLLHUP)) ? CURL_CSELECT_ERR : 0);
+	int running;
+	curl_multi_socket_action(http->multi, fd, what, &running);
+	collect(http);
+	return 0;
+}
+
+/* libcurl says which socket it waits for; the source travels as the socket's pointer. */
+static int
+on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *owner, void *socket)
+{
+	(void)easy;
+	struct http *http = owner;
+	sd_event_source *source = socket;
+	if (what == CURL_POLL_REMOVE) {
+		sd_event_source_disable_unref(source);
+		curl_multi_assign(http->multi, fd, NULL);
+		return 0;
+	}
+	uint32_t events =
+		((what & CURL_POLL_IN) ? EPOLLIN : 0u) | ((what & CURL_POLL_OUT) ? EPOLLOUT : 0u);
+	if (source)
+		return sd_event_source_set_io_events(source, events) < 0 ? -1 : 0;
+	if (sd_event_add_io(http->loop, &source, fd, events, on_socket_ready, http) < 0)
+		return -1;
+	curl_multi_assign(http->multi, fd, source);
+	return 0;
+}
+
+static int
+on_timer(sd_event_source *source, uint64_t usec, void *owner)
+{
+	(void)source;
+	(void)usec;
+	struct http *http = owner;
+	int running;
+	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	collect(http);
+	return 0;
+}
+
+static int
+on_timer_wanted(CURLM *multi, long milliseconds, void *owner)
+{
+	(void)multi;
+	struct http *http = owner;
+	if (milliseconds < 0)
+		return sd_event_source_set_enabled(http->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
+	if (sd_event_source_set_time_relative(http->timer, (uint64_t)milliseconds * 1000) < 0)
+		return -1;
+	return sd_event_source_set_enabled(http->timer, SD_EVENT_ONESHOT) < 0 ? -1 : 0;
+}
+
+static size_t
+on_body(char *bytes, size_t size, size_t count, void *owner)
+{
+	struct http_transfer *transfer = owner;
+	size_t n = size * count;
+	transfer->received += n;
+	if (transfer->received > BODY_READ_MAX)
+		return 0;
+	buf_add_span(&transfer->body,
+		span_first((struct span){bytes, n}, HTTP_BODY_KEPT - transfer->body.n));
+	return n;
+}
+
+static void
+init_curl(void)
+{
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		log_fatal("cannot initialise libcurl");
+}
+
+struct http *
+http_new(const struct http_options *options, sd_event *loop, struct err *err)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, init_curl);
+	struct http *http = mem_new(sizeof *http);
+	http->loop = sd_event_ref(loop);
+	http->ca = mem_text(options->ca);
+	http->cert = mem_text(options->cert);
+	http->key = mem_text(options->key);
+	http->proxy = mem_text(options->proxy ? options->proxy : "");
+	http->insecure = options->insecure;
+	http->timeout = options->timeout;
+	http->multi = curl_multi_init();
+	int r = sd_event_add_time(
+		loop, &http->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer, http);
+	if (r < 0 || !http->multi) {
+		err_system(err, r < 0 ? -r : ENOMEM, "cannot set up HTTP");
+		http_free(http);
+		return NULL;
+	}
+	sd_event_source_set_enabled(http->timer, SD_EVENT_OFF);
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+	return http;
+}
+
+void
+http_free(struct http *http)
+{
+	if (!http)
+		return;
+	while (http->running)
+		transfer_free(http->running);
+	while (http->waiting)
+		transfer_free(http->waiting);
+	curl_multi_cleanup(http->multi);
+	sd_event_source_disable_unref(http->timer);
+	sd_event_unref(http->loop);
+	free(http->ca);
+	free(http->cert);
+	free(http->key);
+	free(http->proxy);
+	free(http);
+}
+
+static void
+set_connection(CURL *easy, const struct http *http)
+{
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "aiwatch/" AIWATCH_VERSION);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(http->timeout / 1000));
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(http->timeout / 2000));
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy);
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, http->insecure ? 0L : 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, http->insecure ? 0L : 2L);
+	if (http->ca)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca);
+	if (http->cert)
+		curl_easy_setopt(easy, CURLOPT_SSLCERT, http->cert);
+	if (http->cert)
+		curl_easy_setopt(easy, CURLOPT_SSLKEY, http->key ? http->key : http->cert);
+}
+
+static void
+set_request(struct http_transfer *transfer, const struct http_request *request)
+{
+	CURL *easy = transfer->easy;
+	curl_easy_setopt(easy, CURLOPT_URL, request->url);
+	curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.n);
+	curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body.n ? request->body.p : "");
+	/* A body of this size goes at once: nobody is asked whether it may. */
+	transfer->headers = curl_slist_append(NULL, "Expect:");
+	for (const char *const *header = request->headers; *header; header++)
+		transfer->headers = curl_slist_append(transfer->headers, *header);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+}
+
+static void
+start_waiting(struct http *http)
+{
+	while (http->waiting && http->running_count < HTTP_RUNNING) {
+		struct http_transfer *transfer = http->waiting;
+		DL_DELETE(http->waiting, transfer);
+		http->waiting_count--;
+		DL_APPEND(http->running, transfer);
+		http->running_count++;
+		transfer->running = true;
+		curl_multi_add_handle(http->multi, transfer->easy);
+	}
+}
+
+struct http_transfer *
+http_send(struct http *http, const struct http_request *request, http_on_answer *on_answer,
+	void *owner)
+{
+	if (http->waiting_count >= HTTP_WAITING)
+		return NULL;
+	struct http_transfer *transfer = mem_new(sizeof *transfer);
+	transfer->http = http;
+	transfer->on_answer = on_answer;
+	transfer->owner = owner;
+	transfer->easy = curl_easy_init();
+	if (!transfer->easy)
+		log_fatal("out of memory");
+	set_connection(transfer->easy, http);
+	set_request(transfer, request);
+	DL_APPEND(http->waiting, transfer);
+	http->waiting_count++;
+	start_waiting(http);
+	return transfer;
+}
+
+void
+http_cancel(struct http_transfer *transfer)
+{
+	struct http *http = transfer->http;
+	transfer_free(transfer);
+	start_waiting(http);
+}
+
+/* A part of a URL, to be freed; NULL where it has none. */
+static char *
+url_part(const char *url, CURLUPart part)
+{
+	CURLU *parsed = curl_url();
+	char *text = NULL, *copy = NULL;
+	if (parsed && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
+		curl_url_get(parsed, part, &text, 0) == CURLUE_OK)
+		copy = mem_text(text);
+	curl_free(text);
+	curl_url_cleanup(parsed);
+	return copy;
+}
+
+bool
+http_url_check(const char *url, struct err *err)
+{
+	for (const char *p = url; *p; p++) {
+		if (*p <= ' ' || *p == 0x7f)
+			return err_set(err, "url: blanks and control characters must be escaped");
+	}
+	char *scheme = url_part(url, CURLUPART_SCHEME);
+	bool right = scheme && strstr(url, "://") &&
+		     (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+	free(scheme);
+	return right || err_set(err, "url: wanted http://HOST… or https://HOST…");
+}
+
+char *
+http_url_shown(const char *url, bool hide_path)
+{
+	char *scheme = url_part(url, CURLUPART_SCHEME), *host = url_part(url, CURLUPART_HOST),
+	     *port = url_part(url, CURLUPART_PORT), *path = url_part(url, CURLUPART_PATH);
+	char *shown = mem_format("%s://%s%s%s%s", scheme, host, port ? ":" : "", port ? port : "",
+		hide_path && http_url_has_path(url) ? "/\xe2\x80\xa6" : path);
+	free(scheme);
+	free(host);
+	free(port);
+	free(path);
+	return shown;
+}
+
+bool
+http_url_has_path(const char *url)
+{
+	char *path = url_part(url, CURLUPART_PATH);
+	bool has = path && strcmp(path, "") != 0 && strcmp(path, "/") != 0;
+	free(path);
+	return has;
+}

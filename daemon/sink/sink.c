@@ -1,0 +1,130 @@
+#include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
+#include "daemon/sink/type.h"
+#include "parsers/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct sink_type *const TYPE[] = {&SYSLOG_SINK, &WEBHOOK_SINK, &STDOUT_SINK};
+
+static const int64_t TIMEOUT_DEFAULT = 10 * SECOND;
+
+static const struct sink_type *
+find_type(enum config_sink_type is)
+{
+	for (size_t i = 0; i < COUNT(TYPE); i++) {
+		if (TYPE[i]->is == is)
+			return TYPE[i];
+	}
+	return NULL;
+}
+
+static void
+copy_labels(struct sink *sink, const struct config_pairs *labels)
+{
+	sink->labels = mem_array(labels->count + 1, sizeof *sink->labels);
+	sink->label_count = labels->count;
+	for (size_t i = 0; i < labels->count; i++) {
+		sink->labels[i].name = mem_text(labels->item[i].name);
+		sink->labels[i].value = mem_text(labels->item[i].value);
+	}
+}
+
+struct sink *
+sink_new(const struct config_sink *config, const char *collector, sd_event *loop, struct err *err)
+{
+	const struct sink_type *type = find_type(config->type);
+	if (!type) {
+		err_set(err, "sink %s: type %d is not known", config->name, (int)config->type);
+		return NULL;
+	}
+	struct sink *sink = mem_new(type->size);
+	sink->type = type;
+	sink->name = mem_text(config->name ? config->name : type->name);
+	sink->collector = mem_text(collector ? collector : "");
+	sink->timeout = config->timeout > 0 ? config->timeout : TIMEOUT_DEFAULT;
+	sink->loop = sd_event_ref(loop);
+	copy_labels(sink, &config->labels);
+	if (type->start(sink, config, err))
+		return sink;
+	err_context(err, "sink %s", sink->name);
+	sink_free(sink);
+	return NULL;
+}
+
+void
+sink_free(struct sink *sink)
+{
+	if (!sink)
+		return;
+	sink->type->stop(sink);
+	for (size_t i = 0; i < sink->label_count; i++) {
+		free(sink->labels[i].name);
+		free(sink->labels[i].value);
+	}
+	free(sink->labels);
+	free(sink->name);
+	free(sink->collector);
+	sd_event_unref(sink->loop);
+	free(sink);
+}
+
+const char *
+sink_name(const struct sink *sink)
+{
+	return sink->name;
+}
+
+const char *
+sink_type(const struct sink *sink)
+{
+	return sink->type->name;
+}
+
+void
+sink_send(struct sink *sink, const struct alert *alert, sink_on_done *done, void *owner)
+{
+	sink->type->send(sink, alert, done, owner);
+}
+
+char *
+sink_preview(struct sink *sink, const struct alert *alert)
+{
+	return sink->type->preview(sink, alert);
+}
+
+void
+sink_answer(sink_on_done *done, void *owner, enum sink_outcome outcome, int64_t retry_after,
+	const char *format, ...)
+{
+	if (!done)
+		return;
+	struct sink_answer answer = {.outcome = outcome, .retry_after = retry_after};
+	char text[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	struct buf safe = BUF_INIT;
+	text_sanitize(&safe, span_of(text), sizeof answer.text - 1);
+	if (safe.n > 0)
+		memcpy(answer.text, safe.p, safe.n);
+	buf_fini(&safe);
+	done(owner, &answer);
+}
+
+char *
+sink_document(const struct sink *sink, const struct alert *alert)
+{
+	return alert_to_json(alert, sink->collector, sink->labels, sink->label_count);
+}
+
+int64_t
+sink_now(const struct sink *sink)
+{
+	uint64_t now;
+	return sd_event_now(sink->loop, CLOCK_BOOTTIME, &now) >= 0 ? (int64_t)now
+								   : clock_monotonic();
+}

@@ -1,0 +1,95 @@
+#include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
+#include "daemon/sink/syslog_format.h"
+#include "daemon/sink/wire.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct syslog_sink {
+	struct sink sink;
+	struct wire *wire;
+	int facility;
+};
+
+static bool
+syslog_start(struct sink *sink, const struct config_sink *config, struct err *err)
+{
+	struct syslog_sink *syslog = (struct syslog_sink *)sink;
+	const char *facility = config->facility ? config->facility : "daemon";
+	syslog->facility = syslog_facility(facility);
+	if (syslog->facility < 0)
+		return err_set(err, "facility %s is not known", facility);
+	struct wire_address address;
+	if (!wire_address_parse(config->address ? config->address : "/dev/log", &address, err))
+		return false;
+	struct tls_options tls = {
+		.ca = mem_text(config->ca),
+		.cert = mem_text(config->cert),
+		.key = mem_text(config->key),
+		.insecure = config->insecure,
+	};
+	syslog->wire = wire_new(address, tls, sink->timeout, sink->loop);
+	return true;
+}
+
+static void
+syslog_stop(struct sink *sink)
+{
+	wire_free(((struct syslog_sink *)sink)->wire);
+}
+
+static int64_t
+wall_now(const struct sink *sink)
+{
+	uint64_t now;
+	return sd_event_now(sink->loop, CLOCK_REALTIME, &now) >= 0 ? (int64_t)now : clock_wall();
+}
+
+/* The bytes as they go out; over tcp and tls with their count in front (RFC 6587, RFC 5425). */
+static void
+make_frame(const struct syslog_sink *syslog, const struct alert *alert, struct buf *out)
+{
+	const struct sink *sink = &syslog->sink;
+	enum wire_kind kind = wire_kind(syslog->wire);
+	if (kind == WIRE_UNIX) {
+		syslog_format_local(out, alert, syslog->facility, wall_now(sink), (int)getpid());
+		return;
+	}
+	struct buf message = BUF_INIT;
+	syslog_format_network(
+		&message, alert, syslog->facility, sink->collector, wall_now(sink), (int)getpid());
+	if (kind != WIRE_UDP)
+		buf_format(out, "%zu ", message.n);
+	buf_add_span(out, buf_span(&message));
+	buf_fini(&message);
+}
+
+static void
+syslog_send(struct sink *sink, const struct alert *alert, sink_on_done *done, void *owner)
+{
+	struct syslog_sink *syslog = (struct syslog_sink *)sink;
+	struct buf frame = BUF_INIT;
+	make_frame(syslog, alert, &frame);
+	size_t n = frame.n;
+	wire_send(syslog->wire, buf_take(&frame), n, done, owner);
+}
+
+static char *
+syslog_preview(struct sink *sink, const struct alert *alert)
+{
+	struct buf frame = BUF_INIT;
+	make_frame((struct syslog_sink *)sink, alert, &frame);
+	buf_add_byte(&frame, '\n');
+	return buf_take(&frame);
+}
+
+const struct sink_type SYSLOG_SINK = {
+	.is = CONFIG_SINK_SYSLOG,
+	.name = "syslog",
+	.size = sizeof(struct syslog_sink),
+	.start = syslog_start,
+	.stop = syslog_stop,
+	.send = syslog_send,
+	.preview = syslog_preview,
+};
