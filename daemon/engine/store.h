@@ -6,9 +6,11 @@
 
 /*
  * The store: SQLite in WAL mode under DIRECTORY/aiwatch.db, one process at a time (a lock file
- * beside it). All that changes goes in by store_commit, one call, one transaction: whole or not at
- * all. The caller keeps what it has until the call returned true, so a store that fails loses
- * nothing: the next call brings it again.
+ * beside it, aiwatch.lock). All that changes goes in by store_commit, one call, one transaction:
+ * whole or not at all. The caller keeps what it has until the call returned true, so a store that
+ * fails loses nothing: the next call brings it again, and brings it twice without harm.
+ *
+ * Everything is called from the engine's thread, but for store_read_ledger.
  */
 struct store;
 
@@ -17,20 +19,30 @@ enum store_opened {
 	STORE_CREATED,
 	STORE_SET_ASIDE, /* the old one was damaged or of a newer version: renamed, a new one begun
 			  */
-	STORE_MEMORY,	 /* the directory cannot be written: nothing is kept; err says why */
-	STORE_REFUSED, /* another process holds it, or the directory cannot be made: err says why */
+	STORE_MEMORY,	 /* the disk cannot be written: nothing is kept over a restart */
+	STORE_REFUSED,	 /* another process holds it, or the directory cannot be made */
 };
 
 /*
- * Opens, creating the directory (mode 0750) and the database. On STORE_REFUSED *store is NULL. On
- * STORE_SET_ASIDE and STORE_MEMORY err holds the sentence to be said loudly.
+ * Opens, creating the directory (mode 0750; its parent must be there) and the database. On
+ * STORE_REFUSED *store is NULL. On STORE_REFUSED, STORE_SET_ASIDE and STORE_MEMORY err holds the
+ * sentence to be said loudly.
+ *
+ * The pages are checked (quick_check) where the last stop was not clean or the database is under
+ * 16 MiB. What is set aside becomes aiwatch.db.set-aside.N with its -wal and -shm, N from 1 to 9;
+ * the ninth is replaced. In memory the store holds at most 128 MiB; what could still be read from
+ * the disk is in it, and store_maintain moves it to the disk once that can be written again.
  */
 enum store_opened
 store_open(const char *directory, struct store **store, struct err *err);
 void
 store_close(struct store *store); /* takes NULL */
 
-/* One delivery of one alert to one sink. */
+/* Whether nothing is kept over a restart. */
+bool
+store_is_memory(const struct store *store);
+
+/* One delivery of one alert to one sink; texts borrowed. */
 enum delivery_state {
 	DELIVERY_WAITING,
 	DELIVERY_DEAD, /* a dead letter */
@@ -38,19 +50,20 @@ enum delivery_state {
 
 struct delivery {
 	uint64_t serial; /* of the alert in the store: its order */
-	char *sink;
-	char *site;
+	const char *id;	 /* the alert's */
+	const char *sink;
+	const char *site;
 	enum delivery_state state;
 	uint32_t attempts;
-	int64_t created_at; /* wall */
-	char *last_error;   /* NULL for none */
+	int64_t created_at;	/* wall; ages are counted from it */
+	const char *last_error; /* NULL for none */
 };
 
-/* An alert to be kept, and the sinks it is for. */
+/* An alert to be kept, and the sinks it is for. It stays while one of its deliveries does. */
 struct posting {
 	uint64_t serial; /* given by the outbox: greater than every one before */
 	const struct alert *alert;
-	char **sinks;
+	const char *const *sinks;
 	size_t sink_count;
 	int64_t created_at;
 };
@@ -72,17 +85,21 @@ struct changes {
 		const char *saved; /* correlate_save */
 	} * sites;
 	size_t site_count;
-	const struct incident *const *incidents; /* inserted or replaced by id */
+	const struct incident *const *incidents; /* new, or replaced by id; 1000 a site stay */
 	size_t incident_count;
 	const struct posting *postings;
 	size_t posting_count;
-	const struct delivery *changed; /* deliveries with a new state, attempts or error */
+	const struct delivery *changed; /* with a new state, attempts, created_at or error */
 	size_t changed_count;
 	const struct delivery *done; /* acknowledged by their sink: deleted */
 	size_t done_count;
 };
 
-/* One transaction. `durable`: it is on the disk when the call returns. */
+/*
+ * One transaction. `durable`: when the call returns, it is on the disk, and so is every transaction
+ * before it, durable or not (SQLite syncs its log as a whole). One that is not durable outlives the
+ * process, not a power loss; what a power loss takes is always the newest.
+ */
 bool
 store_commit(struct store *store, const struct changes *changes, bool durable, struct err *err);
 

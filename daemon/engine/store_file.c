@@ -1,0 +1,566 @@
+#include "daemon/engine/store_sql.h"
+
+#include "daemon/base/buf.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * What is true on the disk, whenever the process dies:
+ *
+ *  1. A transaction is in the log whole, with its checksums, or it is not read back.
+ *  2. The log is synced before anything of it goes into the database, the database before the log
+ *     is begun anew (synchronous is NORMAL at least, never OFF).
+ *  3. A durable commit syncs the whole log: what a power loss takes is a tail of transactions that
+ *     were not promised.
+ *  4. Setting aside takes the log away before the database: no log ever stands beside a database
+ *     that it does not belong to.
+ *  5. A migration and its version number are one transaction.
+ */
+enum {
+	APPLICATION_ID = 0x41495741, /* "AIWA" */
+	ASIDE_MAX = 9,
+	BUSY_WAIT = 250,	   /* ms; only a person with the sqlite3 shell holds a lock */
+	CHECKED_ALWAYS = 16 << 20, /* bytes of a database that is checked at every opening */
+	MEMORY_PAGES = (128 << 20) / 4096, /* in memory, at most */
+	CHECKPOINT_PAGES = 256,		   /* in the log before it is worth a checkpoint */
+};
+
+static const char *const MIGRATION[] = {
+	"CREATE TABLE input (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+	"CREATE TABLE position ("
+	"  input INTEGER NOT NULL, generation INTEGER NOT NULL, path TEXT NOT NULL,"
+	"  seen_at TEXT NOT NULL, state INTEGER NOT NULL, offset INTEGER NOT NULL,"
+	"  size INTEGER NOT NULL, changed_at INTEGER NOT NULL, born_at INTEGER NOT NULL,"
+	"  object BLOB NOT NULL, head_length INTEGER NOT NULL, head BLOB NOT NULL,"
+	"  anchor_length INTEGER NOT NULL, anchor BLOB NOT NULL, backlog_until INTEGER NOT NULL,"
+	"  reader BLOB NOT NULL, PRIMARY KEY (input, generation)) WITHOUT ROWID;"
+	"CREATE TABLE ledger ("
+	"  input INTEGER NOT NULL, generation INTEGER NOT NULL, chunk INTEGER NOT NULL,"
+	"  digest BLOB NOT NULL, PRIMARY KEY (input, generation, chunk)) WITHOUT ROWID;"
+	"CREATE TABLE site (name TEXT PRIMARY KEY NOT NULL, saved TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE incident ("
+	"  id TEXT PRIMARY KEY NOT NULL, site TEXT NOT NULL, kind TEXT NOT NULL,"
+	"  started_at INTEGER NOT NULL, ended_at INTEGER, resolution TEXT, cause TEXT,"
+	"  occurrences INTEGER NOT NULL);"
+	"CREATE INDEX incident_by_site ON incident (site, started_at);"
+	"CREATE INDEX incident_by_time ON incident (started_at);"
+	"CREATE TABLE evidence ("
+	"  incident TEXT NOT NULL, place INTEGER NOT NULL, event TEXT NOT NULL, time INTEGER,"
+	"  read_at INTEGER NOT NULL, file TEXT, offset INTEGER NOT NULL, text TEXT,"
+	"  digest BLOB NOT NULL, PRIMARY KEY (incident, place)) WITHOUT ROWID;"
+	"CREATE TRIGGER evidence_goes AFTER DELETE ON incident"
+	" BEGIN DELETE FROM evidence WHERE incident = old.id; END;"
+	/* AUTOINCREMENT: a serial is never given twice, even when its alert has gone. */
+	"CREATE TABLE alert ("
+	"  serial INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, site TEXT NOT NULL,"
+	"  document TEXT NOT NULL);"
+	"CREATE TABLE delivery ("
+	"  serial INTEGER NOT NULL, sink TEXT NOT NULL, state INTEGER NOT NULL,"
+	"  attempts INTEGER NOT NULL, created_at INTEGER NOT NULL, last_error TEXT,"
+	"  PRIMARY KEY (serial, sink)) WITHOUT ROWID;"
+	"CREATE TABLE prime (turn INTEGER NOT NULL);"
+	"INSERT INTO prime VALUES (0);",
+};
+
+enum disk { DISK_EXISTING, DISK_NEW, DISK_DAMAGED, DISK_BUSY, DISK_UNUSABLE };
+
+/* Asks for one number. */
+static bool
+ask(struct store *store, const char *sql, int64_t *answer, struct err *err)
+{
+	sqlite3_stmt *statement = NULL;
+	bool ok = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) == SQLITE_OK &&
+		  sqlite3_step(statement) == SQLITE_ROW;
+	if (ok)
+		*answer = sqlite3_column_int64(statement, 0);
+	else
+		store_sql_fail(store, "cannot be read", err);
+	sqlite3_finalize(statement);
+	return ok;
+}
+
+static int
+on_wal(void *owner, sqlite3 *db, const char *database, int pages)
+{
+	(void)db;
+	(void)database;
+	((struct store *)owner)->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+static void
+close_database(struct store *store)
+{
+	for (size_t i = 0; i < STATEMENTS; i++) {
+		sqlite3_finalize(store->prepared[i]);
+		store->prepared[i] = NULL;
+	}
+	sqlite3_close(store->db);
+	store->db = NULL;
+}
+
+static bool
+prepare_all(struct store *store, struct err *err)
+{
+	for (size_t i = 0; i < STATEMENTS; i++) {
+		if (sqlite3_prepare_v3(store->db, STORE_SQL[i], -1, SQLITE_PREPARE_PERSISTENT,
+			    &store->prepared[i], NULL) != SQLITE_OK)
+			return store_sql_fail(store, "is not as expected", err);
+	}
+	return true;
+}
+
+/* Damage that SQLite does not call so. */
+static bool
+not_ours(struct store *store, struct err *err, const char *why)
+{
+	store->failure = SQLITE_NOTADB;
+	return err_set(err, "store %s: %s", store->path, why);
+}
+
+static bool
+migrate(struct store *store, bool *fresh, struct err *err)
+{
+	int64_t version, application, tables;
+	if (!ask(store, "PRAGMA user_version", &version, err) ||
+		!ask(store, "PRAGMA application_id", &application, err) ||
+		!ask(store, "SELECT count(*) FROM sqlite_master", &tables, err))
+		return false;
+	*fresh = tables == 0;
+	if (!*fresh && application != APPLICATION_ID)
+		return not_ours(store, err, "is another program's database");
+	if (version > (int64_t)COUNT(MIGRATION))
+		return not_ours(store, err, "was written by a newer version of aiwatch");
+	for (size_t i = (size_t)version; i < COUNT(MIGRATION); i++) {
+		char *sql = mem_format("BEGIN IMMEDIATE; %s PRAGMA application_id = %d;"
+				       "PRAGMA user_version = %zu; COMMIT",
+			MIGRATION[i], APPLICATION_ID, i + 1);
+		bool ok = store_sql_exec(store, sql, err);
+		free(sql);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static bool
+check_pages(struct store *store, struct err *err)
+{
+	sqlite3_stmt *statement = NULL;
+	bool ok = sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &statement, NULL) ==
+			  SQLITE_OK &&
+		  sqlite3_step(statement) == SQLITE_ROW;
+	if (!ok) {
+		store_sql_fail(store, "cannot be checked", err);
+	} else if (strcmp((const char *)sqlite3_column_text(statement, 0), "ok") != 0) {
+		store->failure = SQLITE_CORRUPT;
+		ok = err_set(err, "store %s: is damaged: %s", store->path,
+			(const char *)sqlite3_column_text(statement, 0));
+	}
+	sqlite3_finalize(statement);
+	return ok;
+}
+
+/* WAL, without the checkpoints that SQLite would do between a transition and its alert. */
+static bool
+configure(struct store *store, struct err *err)
+{
+	sqlite3_extended_result_codes(store->db, 1);
+	sqlite3_busy_timeout(store->db, BUSY_WAIT);
+	if (!store_sql_exec(store,
+		    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
+		    "PRAGMA temp_store = MEMORY; PRAGMA journal_mode = WAL;"
+		    "PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 8388608",
+		    err))
+		return false;
+	store->full_sync = false;
+	store->suspect = false;
+	store->wal_pages = 0;
+	sqlite3_wal_hook(store->db, on_wal, store);
+	return true;
+}
+
+/* A clean stop writes the log back and deletes it. */
+static bool
+wants_check(const struct store *store)
+{
+	struct stat database, log;
+	char *path = mem_format("%s-wal", store->path);
+	bool unclean = stat(path, &log) == 0 && log.st_size > 0;
+	free(path);
+	return unclean || (stat(store->path, &database) == 0 && database.st_size < CHECKED_ALWAYS);
+}
+
+static bool
+open_database(struct store *store, bool *fresh, struct err *err)
+{
+	/* SQLite would make it readable by all; the log takes the database's mode. */
+	int fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (fd < 0) {
+		store->failure = SQLITE_CANTOPEN;
+		return err_system(err, errno, "store %s: cannot be opened", store->path);
+	}
+	close(fd);
+	bool check = wants_check(store);
+	if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+		    NULL) != SQLITE_OK)
+		return store_sql_fail(store, "cannot be opened", err);
+	return configure(store, err) && (!check || check_pages(store, err)) &&
+	       migrate(store, fresh, err) && prepare_all(store, err);
+}
+
+static enum disk
+open_disk(struct store *store, struct err *err)
+{
+	bool fresh = false;
+	store->failure = SQLITE_OK;
+	if (open_database(store, &fresh, err))
+		return fresh ? DISK_NEW : DISK_EXISTING;
+	/* What is set aside stays as it was found, log and all. */
+	if (store->db)
+		sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	close_database(store);
+	switch (store->failure & 0xff) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_ERROR: /* a table or a column is missing */
+		return DISK_DAMAGED;
+	case SQLITE_BUSY:
+		return DISK_BUSY;
+	default:
+		return DISK_UNUSABLE;
+	}
+}
+
+/* The first free number, or the last. */
+static char *
+aside_name(const struct store *store)
+{
+	for (int n = 1;; n++) {
+		char *name = mem_format("%s.set-aside.%d", store->path, n);
+		if (n == ASIDE_MAX || access(name, F_OK) != 0)
+			return name;
+		free(name);
+	}
+}
+
+static bool
+set_aside(struct store *store, struct err *err)
+{
+	static const char *const SUFFIX[] = {"-wal", "-shm", ""}; /* invariant 4 */
+	struct err why = *err;
+	char *name = aside_name(store);
+	bool ok = true;
+	for (size_t i = 0; i < COUNT(SUFFIX) && ok; i++) {
+		char *from = mem_format("%s%s", store->path, SUFFIX[i]);
+		char *to = mem_format("%s%s", name, SUFFIX[i]);
+		unlink(to);
+		ok = rename(from, to) == 0 || errno == ENOENT ||
+		     err_system(err, errno, "%s; it cannot be renamed", why.text);
+		free(from);
+		free(to);
+	}
+	int directory = open(store->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory >= 0) {
+		fsync(directory);
+		close(directory);
+	}
+	if (ok)
+		err_set(err, "%s; set aside as %s, a new one is begun", why.text, name);
+	free(name);
+	return ok;
+}
+
+/* The path as a URI, with what has a meaning there escaped: sqlite.org/uri.html */
+static char *
+uri(const char *path, const char *query)
+{
+	struct buf out = BUF_INIT;
+	buf_add_text(&out, "file:");
+	for (const char *p = path; *p; p++) {
+		if (strchr("%?#", *p))
+			buf_format(&out, "%%%02X", (unsigned char)*p);
+		else
+			buf_add_byte(&out, *p);
+	}
+	buf_format(&out, "?%s", query);
+	return buf_take(&out);
+}
+
+static bool
+backup(sqlite3 *to, sqlite3 *from)
+{
+	sqlite3_backup *copy = sqlite3_backup_init(to, "main", from, "main");
+	if (!copy)
+		return false;
+	sqlite3_backup_step(copy, -1);
+	return sqlite3_backup_finish(copy) == SQLITE_OK;
+}
+
+/* What can still be read of the disk. A directory that cannot be written has room for no -shm, so
+ * the second try takes the database as it stands: `immutable`. */
+static bool
+copy_disk(struct store *store)
+{
+	static const char *const QUERY[] = {"mode=ro", "mode=ro&immutable=1"};
+	bool copied = false;
+	for (size_t i = 0; i < COUNT(QUERY) && !copied; i++) {
+		sqlite3 *disk = NULL;
+		char *name = uri(store->path, QUERY[i]);
+		copied = sqlite3_open_v2(name, &disk, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+				 NULL) == SQLITE_OK &&
+			 backup(store->db, disk);
+		sqlite3_close(disk);
+		free(name);
+	}
+	return copied;
+}
+
+static bool
+open_memory(struct store *store, bool with_disk)
+{
+	struct err err = ERR_INIT;
+	bool fresh;
+	if (sqlite3_open_v2(":memory:", &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX,
+		    NULL) != SQLITE_OK)
+		log_fatal("store: no memory for a database");
+	char *limit = mem_format("PRAGMA max_page_count = %d", (int)MEMORY_PAGES);
+	bool ok = (!with_disk || copy_disk(store)) && configure(store, &err) &&
+		  store_sql_exec(store, limit, &err) && (!with_disk || check_pages(store, &err)) &&
+		  migrate(store, &fresh, &err) && prepare_all(store, &err);
+	free(limit);
+	if (!ok)
+		close_database(store);
+	return ok;
+}
+
+static enum store_opened
+fall_back(struct store *store, struct err *err)
+{
+	struct stat status;
+	bool exists = stat(store->path, &status) == 0 && status.st_size > 0;
+	struct err why = *err;
+	bool copied = exists && open_memory(store, true);
+	if (!copied && !open_memory(store, false))
+		log_fatal("store: no database in memory");
+	store->memory = true;
+	store->set_first = exists && !copied;
+	err_set(err, "%s; alerts go on, but nothing is kept over a restart%s", why.text,
+		copied ? " (what it held was read)" : "");
+	return STORE_MEMORY;
+}
+
+/* False: cannot be made, *fatal tells whether that is the disk's state or a mistake. */
+static bool
+make_directory(const struct store *store, bool *fatal, struct err *err)
+{
+	struct stat status;
+	*fatal = false;
+	if (mkdir(store->directory, 0750) == 0) {
+		char *parent = mem_format("%s/..", store->directory);
+		int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		free(parent);
+		if (fd >= 0) {
+			fsync(fd);
+			close(fd);
+		}
+		return true;
+	}
+	int code = errno;
+	if (code == EEXIST && stat(store->directory, &status) == 0) {
+		*fatal = !S_ISDIR(status.st_mode);
+		return !*fatal || err_system(err, ENOTDIR, "state directory %s", store->directory);
+	}
+	*fatal = code != ENOSPC && code != EROFS && code != EDQUOT;
+	return err_system(err, code, "cannot make the state directory %s", store->directory);
+}
+
+/* False: held by another process (*held), or it cannot be made. */
+static bool
+take_lock(struct store *store, bool *held, struct err *err)
+{
+	char *path = mem_format("%s/aiwatch.lock", store->directory);
+	char text[24] = "";
+	bool ok = false;
+	*held = false;
+	bool writable = true;
+	store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (store->lock < 0) {
+		err_system(err, errno, "state directory %s: cannot be written", store->directory);
+		writable = false;
+		store->lock = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (store->lock >= 0 && flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
+		*held = errno == EWOULDBLOCK;
+		err_system(err, errno, "cannot lock %s", path);
+		ssize_t n = pread(store->lock, text, sizeof text - 1, 0);
+		text[n > 0 ? n : 0] = '\0';
+		text[strcspn(text, "\n")] = '\0';
+		if (*held)
+			err_set(err, "state directory %s: in use by another aiwatch%s%s",
+				store->directory, text[0] ? ", process " : "", text);
+		close(store->lock);
+		store->lock = -1;
+	} else if (writable) {
+		/* On a full disk the number is missing, the lock holds all the same. */
+		int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
+		if (ftruncate(store->lock, 0) != 0 || pwrite(store->lock, text, (size_t)n, 0) != n)
+			log_debug("%s: the process number could not be written", path);
+		ok = true;
+	}
+	free(path);
+	return ok;
+}
+
+static enum store_opened
+open_or_set_aside(struct store *store, struct err *err)
+{
+	enum disk disk = open_disk(store, err);
+	if (disk == DISK_DAMAGED && set_aside(store, err)) {
+		struct err why = *err;
+		disk = open_disk(store, err);
+		if (disk == DISK_NEW) {
+			*err = why;
+			return STORE_SET_ASIDE;
+		}
+		err_context(err, "%s", why.text);
+	}
+	switch (disk) {
+	case DISK_EXISTING:
+		return STORE_EXISTING;
+	case DISK_NEW:
+		return STORE_CREATED;
+	case DISK_BUSY:
+		return STORE_REFUSED;
+	default:
+		return STORE_MEMORY;
+	}
+}
+
+enum store_opened
+store_open(const char *directory, struct store **opened, struct err *err)
+{
+	struct store *store = mem_new(sizeof *store);
+	bool fatal, held;
+	enum store_opened how = STORE_MEMORY;
+	store->directory = mem_text(directory);
+	store->path = mem_format("%s/aiwatch.db", directory);
+	store->lock = -1;
+	store->incidents_put = PRUNE_AFTER;
+	pthread_mutex_init(&store->mutex, NULL);
+	if (!make_directory(store, &fatal, err))
+		how = fatal ? STORE_REFUSED : STORE_MEMORY;
+	else if (take_lock(store, &held, err))
+		how = open_or_set_aside(store, err);
+	else if (held)
+		how = STORE_REFUSED;
+	if (how == STORE_MEMORY)
+		how = fall_back(store, err);
+	if (how == STORE_REFUSED) {
+		store_close(store);
+		store = NULL;
+	}
+	*opened = store;
+	return how;
+}
+
+void
+store_close(struct store *store)
+{
+	if (!store)
+		return;
+	close_database(store);
+	if (store->lock >= 0)
+		close(store->lock);
+	free(store->directory);
+	free(store->path);
+	pthread_mutex_destroy(&store->mutex);
+	free(store);
+}
+
+bool
+store_is_memory(const struct store *store)
+{
+	return store->memory;
+}
+
+/* Nothing was kept so far: tries the disk again, and moves over what there is. */
+static void
+move_to_disk(struct store *store)
+{
+	struct err err = ERR_INIT;
+	bool fatal, held;
+	struct store disk = {
+		.directory = store->directory, .path = store->path, .lock = store->lock};
+	if (!make_directory(&disk, &fatal, &err))
+		return;
+	if (disk.lock < 0 && !take_lock(&disk, &held, &err)) {
+		if (disk.lock >= 0)
+			close(disk.lock);
+		return;
+	}
+	store->lock = disk.lock;
+	err_set(&err, "store %s: could not be read", store->path);
+	if (store->set_first && !set_aside(&disk, &err))
+		return;
+	store->set_first = false;
+	enum store_opened how = open_or_set_aside(&disk, &err);
+	if (how == STORE_MEMORY || how == STORE_REFUSED)
+		return;
+	if (!backup(disk.db, store->db) || !store_checkpoint(&disk, true, &err)) {
+		close_database(&disk);
+		return;
+	}
+	close_database(store);
+	store->db = disk.db;
+	memcpy(store->prepared, disk.prepared, sizeof store->prepared);
+	sqlite3_wal_hook(store->db, on_wal, store);
+	store->full_sync = store->suspect = store->memory = false;
+	store->wal_pages = 0;
+	log_notice("store %s: can be written again, everything is kept from now on", store->path);
+}
+
+bool
+store_checkpoint(struct store *store, bool all, struct err *err)
+{
+	int mode = all ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
+	int pages = 0, done = 0;
+	int code = sqlite3_wal_checkpoint_v2(store->db, NULL, mode, &pages, &done);
+	if (code != SQLITE_OK && (all || code != SQLITE_BUSY)) {
+		store_sql_fail(store, "cannot write its log back", err);
+		store->suspect |= store->failure == SQLITE_IOERR_FSYNC;
+		return false;
+	}
+	store->wal_pages = pages - done;
+	return true;
+}
+
+static bool
+maintain(struct store *store, struct err *err)
+{
+	if (store->memory)
+		move_to_disk(store);
+	if (!store_prune(store, err))
+		return false;
+	if (store->memory || store->wal_pages < CHECKPOINT_PAGES)
+		return true;
+	/* The first commit to a new log syncs its header too: better here than under an alert. */
+	return store_checkpoint(store, false, err) && store_sql_run(store, SQL_PRIME, err);
+}
+
+bool
+store_maintain(struct store *store, struct err *err)
+{
+	pthread_mutex_lock(&store->mutex);
+	bool ok = maintain(store, err);
+	pthread_mutex_unlock(&store->mutex);
+	return ok;
+}

@@ -1,0 +1,277 @@
+#include "daemon/engine/store_sql.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
+
+#include <stdlib.h>
+
+static const char SQL_LEDGER[] = "SELECT chunk, digest FROM ledger WHERE generation = ?2 AND"
+				 " input = (SELECT id FROM input WHERE name = ?1) ORDER BY chunk";
+
+/* A column's text, "" for NULL; borrows until the next step. */
+static char *
+column_text(sqlite3_stmt *row, int column)
+{
+	const unsigned char *text = sqlite3_column_text(row, column);
+	return text ? (char *)text : (char *)"";
+}
+
+static char *
+column_text_or_null(sqlite3_stmt *row, int column)
+{
+	return (char *)sqlite3_column_text(row, column);
+}
+
+static int64_t
+column_time(sqlite3_stmt *row, int column)
+{
+	return sqlite3_column_type(row, column) == SQLITE_NULL ? TIME_NONE
+							       : sqlite3_column_int64(row, column);
+}
+
+/* At most `room` bytes; a shorter column leaves zeros. Returns how many there were. */
+static size_t
+column_bytes(sqlite3_stmt *row, int column, void *bytes, size_t room)
+{
+	const void *p = sqlite3_column_blob(row, column);
+	size_t n = (size_t)sqlite3_column_bytes(row, column);
+	n = n < room ? n : room;
+	memset(bytes, 0, room);
+	if (n)
+		memcpy(bytes, p, n);
+	return n;
+}
+
+/* Resets a reading statement; `code` is what its last step said. */
+static bool
+end_read(struct store *store, sqlite3_stmt *read, int code, struct err *err)
+{
+	if (code != SQLITE_DONE)
+		store_sql_fail(store, "cannot be read", err);
+	sqlite3_reset(read);
+	return code == SQLITE_DONE;
+}
+
+bool
+store_each_position(struct store *store, const char *input,
+	void (*visit)(void *owner, const struct position *position), void *owner, struct err *err)
+{
+	sqlite3_stmt *row = store->prepared[SQL_EACH_POSITION];
+	int code;
+	store_bind_text(row, 1, input);
+	while ((code = sqlite3_step(row)) == SQLITE_ROW) {
+		struct position p = {
+			.generation = (uint64_t)sqlite3_column_int64(row, 0),
+			.path = column_text(row, 1),
+			.seen_at = column_text(row, 2),
+			.state = (enum generation_state)sqlite3_column_int(row, 3),
+			.offset = (uint64_t)sqlite3_column_int64(row, 4),
+			.size = (uint64_t)sqlite3_column_int64(row, 5),
+			.changed_at = sqlite3_column_int64(row, 6),
+			.born_at = sqlite3_column_int64(row, 7),
+			.head_length = (uint32_t)sqlite3_column_int64(row, 9),
+			.anchor_length = (uint32_t)sqlite3_column_int64(row, 11),
+			.backlog_until = (uint64_t)sqlite3_column_int64(row, 13),
+		};
+		p.object_length = (uint8_t)column_bytes(row, 8, p.object, sizeof p.object);
+		column_bytes(row, 10, p.head.byte, sizeof p.head.byte);
+		column_bytes(row, 12, p.anchor.byte, sizeof p.anchor.byte);
+		column_bytes(row, 14, &p.reader, sizeof p.reader);
+		if (p.state < GENERATION_STATES)
+			visit(owner, &p);
+	}
+	return end_read(store, row, code, err);
+}
+
+bool
+store_each_site(struct store *store, void (*visit)(void *owner, const char *saved), void *owner,
+	struct err *err)
+{
+	sqlite3_stmt *row = store->prepared[SQL_EACH_SITE];
+	int code;
+	while ((code = sqlite3_step(row)) == SQLITE_ROW)
+		visit(owner, column_text(row, 0));
+	return end_read(store, row, code, err);
+}
+
+bool
+store_each_delivery(struct store *store,
+	void (*visit)(void *owner, const struct delivery *delivery), void *owner, struct err *err)
+{
+	sqlite3_stmt *row = store->prepared[SQL_EACH_DELIVERY];
+	int code;
+	while ((code = sqlite3_step(row)) == SQLITE_ROW) {
+		struct delivery delivery = {
+			.serial = (uint64_t)sqlite3_column_int64(row, 0),
+			.id = column_text(row, 1),
+			.sink = column_text(row, 2),
+			.site = column_text(row, 3),
+			.state = sqlite3_column_int(row, 4) == DELIVERY_DEAD ? DELIVERY_DEAD
+									     : DELIVERY_WAITING,
+			.attempts = (uint32_t)sqlite3_column_int64(row, 5),
+			.created_at = sqlite3_column_int64(row, 6),
+			.last_error = column_text_or_null(row, 7),
+		};
+		visit(owner, &delivery);
+	}
+	return end_read(store, row, code, err);
+}
+
+static enum resolution
+resolution_of(const char *name)
+{
+	for (int i = RESOLUTION_NONE + 1; name && i < RESOLUTIONS; i++) {
+		if (strcmp(name, resolution_name((enum resolution)i)) == 0)
+			return (enum resolution)i;
+	}
+	return RESOLUTION_NONE;
+}
+
+static bool
+read_evidence(struct store *store, struct incident *incident, struct err *err)
+{
+	sqlite3_stmt *row = store->prepared[SQL_EACH_EVIDENCE];
+	int code;
+	store_bind_text(row, 1, incident->id);
+	while ((code = sqlite3_step(row)) == SQLITE_ROW &&
+		incident->evidence_count < EVIDENCE_MAX) {
+		struct evidence *line = &incident->evidence[incident->evidence_count++];
+		event_from_name(column_text(row, 0), &line->event);
+		line->time = column_time(row, 1);
+		line->read_at = sqlite3_column_int64(row, 2);
+		line->file = mem_text(column_text_or_null(row, 3));
+		line->offset = (uint64_t)sqlite3_column_int64(row, 4);
+		line->text = mem_text(column_text_or_null(row, 5));
+		column_bytes(row, 6, line->digest, sizeof line->digest);
+	}
+	return end_read(store, row, code == SQLITE_ROW ? SQLITE_DONE : code, err);
+}
+
+static bool
+read_incident(struct store *store, sqlite3_stmt *row, struct incident *incident, struct err *err)
+{
+	*incident = (struct incident){
+		.site = column_text(row, 1),
+		.started_at = sqlite3_column_int64(row, 3),
+		.ended_at = column_time(row, 4),
+		.resolution = resolution_of(column_text_or_null(row, 5)),
+		.cause = column_text_or_null(row, 6),
+		.occurrences = (uint64_t)sqlite3_column_int64(row, 7),
+	};
+	strncpy(incident->id, column_text(row, 0), sizeof incident->id - 1);
+	if (!alert_kind_from_name(column_text(row, 2), &incident->kind))
+		return err_set(err, "store %s: incident %s is of an unknown kind", store->path,
+			incident->id);
+	return read_evidence(store, incident, err);
+}
+
+bool
+store_each_incident(struct store *store, const char *site, size_t limit,
+	void (*visit)(void *owner, const struct incident *incident), void *owner, struct err *err)
+{
+	sqlite3_stmt *row = store->prepared[site ? SQL_EACH_INCIDENT_OF_SITE : SQL_EACH_INCIDENT];
+	int code;
+	store_bind_number(row, 1, limit < INT32_MAX ? (int64_t)limit : INT32_MAX);
+	if (site)
+		store_bind_text(row, 2, site);
+	while ((code = sqlite3_step(row)) == SQLITE_ROW) {
+		struct incident incident;
+		bool ok = read_incident(store, row, &incident, err);
+		if (ok)
+			visit(owner, &incident);
+		for (size_t i = 0; i < incident.evidence_count; i++)
+			evidence_fini(&incident.evidence[i]);
+		if (!ok) {
+			sqlite3_reset(row);
+			return false;
+		}
+	}
+	return end_read(store, row, code, err);
+}
+
+bool
+store_read_alert(struct store *store, uint64_t serial, struct alert *alert, struct err *err)
+{
+	sqlite3_stmt *row = store->prepared[SQL_READ_ALERT];
+	store_bind_number(row, 1, (int64_t)serial);
+	int code = sqlite3_step(row);
+	bool ok = code == SQLITE_ROW && alert_from_json(column_text(row, 0), alert, err);
+	if (code == SQLITE_DONE)
+		err_set(err, "store %s: holds no alert %llu", store->path,
+			(unsigned long long)serial);
+	else if (code != SQLITE_ROW)
+		store_sql_fail(store, "cannot be read", err);
+	else if (!ok)
+		err_context(err, "store %s: alert %llu", store->path, (unsigned long long)serial);
+	sqlite3_reset(row);
+	return ok;
+}
+
+uint64_t
+store_last_serial(const struct store *store)
+{
+	sqlite3_stmt *row = store->prepared[SQL_LAST_SERIAL];
+	uint64_t last = 0;
+	if (sqlite3_step(row) == SQLITE_ROW)
+		last = (uint64_t)sqlite3_column_int64(row, 0);
+	sqlite3_reset(row);
+	return last;
+}
+
+static bool
+read_ledger(sqlite3 *db, const char *input, uint64_t generation, struct ledger_entry **entries,
+	size_t *count)
+{
+	sqlite3_stmt *row = NULL;
+	size_t room = 0;
+	if (sqlite3_prepare_v2(db, SQL_LEDGER, -1, &row, NULL) != SQLITE_OK)
+		return false;
+	int code;
+	store_bind_text(row, 1, input);
+	store_bind_number(row, 2, (int64_t)generation);
+	while ((code = sqlite3_step(row)) == SQLITE_ROW) {
+		if (*count == room) {
+			room = room ? room * 2 : 64;
+			*entries = mem_grow(*entries, room, sizeof **entries);
+		}
+		struct ledger_entry *entry = &(*entries)[(*count)++];
+		*entry = (struct ledger_entry){
+			generation, (uint64_t)sqlite3_column_int64(row, 0), {{0}}};
+		column_bytes(row, 1, entry->digest.byte, sizeof entry->digest.byte);
+	}
+	sqlite3_finalize(row);
+	return code == SQLITE_DONE;
+}
+
+bool
+store_read_ledger(void *owner, const char *input, uint64_t generation,
+	struct ledger_entry **entries, size_t *count, struct err *err)
+{
+	struct store *store = owner;
+	sqlite3 *db = NULL;
+	*entries = NULL;
+	*count = 0;
+	pthread_mutex_lock(&store->mutex);
+	bool memory = store->memory;
+	if (memory)
+		db = store->db;
+	else
+		pthread_mutex_unlock(&store->mutex);
+	bool ok = (memory ||
+			  sqlite3_open_v2(store->path, &db,
+				  SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) &&
+		  sqlite3_busy_timeout(db, 1000) == SQLITE_OK &&
+		  read_ledger(db, input, generation, entries, count);
+	if (!ok) {
+		err_set(err, "store %s: the ledger cannot be read: %s", store->path,
+			sqlite3_errmsg(db));
+		free(*entries);
+		*entries = NULL;
+		*count = 0;
+	}
+	if (memory)
+		pthread_mutex_unlock(&store->mutex);
+	else
+		sqlite3_close(db);
+	return ok;
+}
