@@ -33,6 +33,7 @@ struct config_secret {
 struct config_pair {
 	char *name;
 	char *value;
+	char *from; /* a header's value may be a secret: as config_secret.from, else NULL */
 };
 
 struct config_pairs {
@@ -43,6 +44,7 @@ struct config_pairs {
 enum config_start { CONFIG_START_BEGINNING, CONFIG_START_END };
 enum config_watch { CONFIG_WATCH_AUTO, CONFIG_WATCH_INOTIFY, CONFIG_WATCH_POLL };
 enum config_lost { CONFIG_LOST_BEGIN, CONFIG_LOST_END, CONFIG_LOST_FAIL };
+enum config_against { CONFIG_AGAINST_MESSAGE, CONFIG_AGAINST_RECORD };
 enum config_sink_type { CONFIG_SINK_SYSLOG, CONFIG_SINK_WEBHOOK, CONFIG_SINK_STDOUT };
 
 struct config_input {
@@ -64,7 +66,10 @@ struct config_input {
 
 struct config_rule {
 	struct config_place place;
+	struct config_place event_place;
 	struct config_place pattern_place;
+	struct config_place severity_place;
+	struct config_place cause_place;
 	char *name;
 	char *event;
 	char *pattern;
@@ -72,7 +77,7 @@ struct config_rule {
 	struct config_list severity;
 	char *cause;
 	char *advice;
-	bool against_record;
+	enum config_against against;
 	bool provisional;
 };
 
@@ -99,7 +104,8 @@ struct config_sink {
 };
 
 struct config {
-	char *path; /* of the main file; NULL where the defaults are used */
+	char *path;		  /* of the main file; NULL where the defaults are used */
+	struct config_list files; /* all that were read, in this order; the main file first */
 	char *state;
 	struct config_input *inputs;
 	size_t input_count;
@@ -122,25 +128,38 @@ struct config {
 	char *control;
 };
 
-/* One thing that is wrong, or worth a word. */
+/* One thing that is wrong, or worth a word. It owns its texts, the place's file too. */
 struct config_problem {
 	struct config_place place;
 	bool is_warning;
-	char *sentence;
+	bool is_private; /* the line may hold a secret: it is not shown */
+	char *sentence;	 /* valid UTF-8, without control characters */
 };
 
+/* The first ones are kept, all are counted. All zero is an empty one. */
 struct config_problems {
 	struct config_problem *item;
-	size_t count;
+	size_t count;	 /* kept */
+	size_t errors;	 /* kept or not */
+	size_t left_out; /* not kept */
 };
 
 void
 config_problems_fini(struct config_problems *problems);
 
-/* Adds one, its sentence formatted. */
+/* Adds one, its sentence formatted. The place's file is copied. */
 void
 config_problems_add(struct config_problems *problems, struct config_place place, bool is_warning,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+#define CONFIG_DEFAULT_PATH "/etc/aiwatch/aiwatch.yml"
+
+/*
+ * What config_load is to be given: `named` where a file was named, else CONFIG_DEFAULT_PATH, or
+ * NULL where that does not exist. Borrows.
+ */
+const char *
+config_find(const char *named);
 
 /*
  * Reads a configuration. path NULL: the defaults alone. All errors are reported, not the first:
@@ -153,14 +172,23 @@ void
 config_free(struct config *config); /* takes NULL */
 
 /*
+ * As config_load, for what sends nothing: a secret that cannot be read is a warning, and its value
+ * NULL, so that a user who may not read the secrets can use the rest.
+ */
+struct config *
+config_load_lenient(const char *path, struct config_problems *problems);
+
+/*
  * Writes problems for a person: `file:line:column: sentence`, then the line and a caret where the
  * file can be read; colour as asked.
  */
 void
 config_problems_print(const struct config_problems *problems, bool colour, struct buf *out);
 
-/* The normal form: the whole configuration as YAML, defaults included, secrets as where they come
- * from. */
+/*
+ * The normal form: the whole configuration as YAML, defaults included, secrets as where they come
+ * from. Read again it says the same. A shipped rule stands behind a line `# shipped`.
+ */
 void
 config_print(const struct config *config, struct buf *out);
 
