@@ -61,7 +61,7 @@ host_length(const char *text)
 bool
 check_address(const char *text, struct err *err)
 {
-	static const char *const SCHEME[] = {"udp://", "tcp://"};
+	static const char *const SCHEME[] = {"udp://", "tcp://", "tls://"};
 	if (*text == '/')
 		return check_socket(text, err);
 	for (size_t i = 0; i < COUNT(SCHEME); i++) {
@@ -73,8 +73,8 @@ check_address(const char *text, struct err *err)
 			return true;
 	}
 	return err_set(err,
-		"\"%s\" is no address: a socket's path as /dev/log, udp://HOST:PORT or "
-		"tcp://HOST:PORT is wanted",
+		"\"%s\" is no address: a socket's path as /dev/log, or udp://HOST:PORT, "
+		"tcp://HOST:PORT, tls://HOST:PORT is wanted",
 		text);
 }
 

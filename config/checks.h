@@ -10,7 +10,7 @@ check_name(const char *text, struct err *err); /* of an input, a rule, a sink */
 bool
 check_socket(const char *text, struct err *err); /* an absolute path that fits sockaddr_un */
 bool
-check_address(const char *text, struct err *err); /* a socket's path, udp://… or tcp://… */
+check_address(const char *text, struct err *err); /* a socket's path, udp://…, tcp://…, tls://… */
 bool
 check_url(const char *text, struct err *err); /* http:// or https:// with a host */
 bool

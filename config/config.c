@@ -200,21 +200,28 @@ include(void *owner, const struct config_key *key, const struct node *node)
 
 /* ---- what no single key can say ---- */
 
+/* Keys of TLS where nothing is encrypted would do nothing. */
 static void
-check_sink(struct load *load, const struct config_sink *sink)
+check_tls(struct load *load, const struct config_sink *sink)
 {
 	struct config_problems *problems = load->reading.problems;
-	if (sink->type != CONFIG_SINK_WEBHOOK)
-		return;
+	const char *key = sink->ca ? "ca" : sink->cert ? "cert" : sink->key ? "key" : NULL;
+	const char *at = sink->type == CONFIG_SINK_SYSLOG ? sink->address : sink->url;
+	bool is_tls = strncasecmp(at, "tls:", 4) == 0 || strncasecmp(at, "https:", 6) == 0;
+	if ((key || sink->insecure) && !is_tls)
+		config_problems_add(problems, sink->place, false,
+			"sink %s: \"%s\" has no use where %s", sink->name, key ? key : "insecure",
+			sink->type == CONFIG_SINK_SYSLOG ? "the address is not tls://…"
+							 : "the url is not https://…");
 	if (!sink->cert != !sink->key)
 		config_problems_add(problems, sink->place, false,
-			"sink %s: \"cert\" and \"key\" belong together, \"%s\" is missing",
+			"sink %s: \"cert\" and \"key\" belong together; \"%s\" is missing",
 			sink->name, sink->cert ? "key" : "cert");
 	if (sink->insecure)
 		config_problems_add(problems, sink->place, true,
-			"sink %s: insecure: anybody between can read and change alerts",
+			"sink %s: insecure: who stands in between can read and change alerts",
 			sink->name);
-	if (sink->bearer.from && strncasecmp(sink->url, "http:", 5) == 0)
+	if (sink->bearer.from && !is_tls)
 		config_problems_add(problems, sink->place, true,
 			"sink %s: the bearer token is sent in the clear over http:", sink->name);
 }
@@ -225,7 +232,10 @@ check_whole(struct load *load)
 	const struct config *config = load->top.config;
 	struct config_place place = {config->path, 0, 0};
 	for (size_t i = 0; i < config->sink_count; i++)
-		check_sink(load, &config->sinks[i]);
+		if (config->sinks[i].type != CONFIG_SINK_STDOUT)
+			check_tls(load, &config->sinks[i]);
+	if (load->reading.problems->errors > 0)
+		return;
 	if (config->input_count == 0)
 		config_problems_add(
 			load->reading.problems, place, true, "no inputs: nothing will be read");

@@ -88,7 +88,7 @@ struct config_sink {
 	/* syslog */
 	char *address; /* "/dev/log", "udp://HOST:PORT", "tcp://…", "tls://…" */
 	char *facility;
-	/* webhook */
+	/* webhook; ca, cert, key and insecure are syslog's too where its address is tls://… */
 	char *url;
 	char *format;
 	struct config_secret secret;

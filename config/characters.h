@@ -1,5 +1,5 @@
-#ifndef CONFIG_UTF8_H
-#define CONFIG_UTF8_H
+#ifndef CONFIG_CHARACTERS_H
+#define CONFIG_CHARACTERS_H
 
 #include "daemon/base/span.h"
 
@@ -8,8 +8,8 @@
 /* The length of the well-formed UTF-8 character (RFC 3629) at the start of s, and its code point;
  * 0 where there is none. */
 size_t
-utf8_decode(struct span s, uint32_t *code_point);
+characters_next(struct span s, uint32_t *code_point);
 bool
-utf8_is_valid(struct span s);
+characters_are_valid(struct span s);
 
 #endif

@@ -1,7 +1,7 @@
-#include "config/utf8.h"
+#include "config/characters.h"
 
 size_t
-utf8_decode(struct span s, uint32_t *code_point)
+characters_next(struct span s, uint32_t *code_point)
 {
 	if (s.n == 0)
 		return 0;
@@ -28,11 +28,11 @@ utf8_decode(struct span s, uint32_t *code_point)
 }
 
 bool
-utf8_is_valid(struct span s)
+characters_are_valid(struct span s)
 {
 	while (s.n > 0) {
 		uint32_t c;
-		size_t n = utf8_decode(s, &c);
+		size_t n = characters_next(s, &c);
 		if (n == 0)
 			return false;
 		s = span_from(s, n);
