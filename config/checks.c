@@ -44,7 +44,8 @@ static bool
 is_port(const char *text)
 {
 	size_t n = strspn(text, "0123456789");
-	return n > 0 && n <= 5 && text[n] == '\0' && atoi(text) >= 1 && atoi(text) <= 65535;
+	long port = strtol(text, NULL, 10);
+	return n > 0 && n <= 5 && text[n] == '\0' && port >= 1 && port <= 65535;
 }
 
 /* The length of a host at the start of text: "[…]", or what has no ":", "/", "?", "#" or "@". */

@@ -306,7 +306,7 @@ struct resume {
 static struct span
 next_name(struct span rest)
 {
-	const char *slash = memchr(rest.p, '/', rest.n);
+	const char *slash = rest.n ? memchr(rest.p, '/', rest.n) : NULL;
 	return span_first(rest, slash ? (size_t)(slash - rest.p) : rest.n);
 }
 
