@@ -210,4 +210,5 @@ define newline
 
 endef
 
+-include $(wildcard tests/*/*.mk)
 -include $(OBJECTS:.o=.d) $(TESTS:%=%.d)

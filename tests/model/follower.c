@@ -1,0 +1,322 @@
+#include "tests/model/follower.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LOOK_QUIET_MS = 2,  /* so long nothing more comes after a look */
+	LOOK_LIMIT_MS = 500 /* so long a look may take */
+};
+
+struct follower {
+	char *pattern;
+	bool by_inotify;
+	struct follower_events events;
+	struct rules *rules;
+	struct queue *queue;
+	struct input *input;
+	struct batch **waiting;
+	size_t waiting_count;
+	uint64_t last_serial;
+	struct position *positions;
+	size_t position_count;
+	struct ledger_entry *ledger;
+	size_t ledger_count;
+};
+
+static const struct rule_definition RULE = {
+	.name = "sync_failed",
+	.event = EVENT_SYNC_FAILED,
+	.pattern = "Exception attempting sync",
+	.contains = "Exception attempting sync",
+};
+
+struct follower *
+follower_new(const char *directory, bool by_inotify, const struct follower_events *events)
+{
+	struct follower *follower = mem_new(sizeof(*follower));
+	struct err err = ERR_INIT;
+	size_t failed;
+
+	follower->pattern = mem_format("%s/*/AIUpdateSvc.log", directory);
+	follower->by_inotify = by_inotify;
+	follower->events = *events;
+	follower->rules = rules_new(&RULE, 1, &failed, &err);
+	if (!follower->rules) {
+		fprintf(stderr, "rules: %s\n", err.text);
+		abort();
+	}
+	return follower;
+}
+
+void
+follower_free(struct follower *follower)
+{
+	if (follower->input)
+		follower_kill(follower);
+	for (size_t i = 0; i < follower->position_count; i++)
+		position_fini(&follower->positions[i]);
+	free(follower->positions);
+	free(follower->ledger);
+	free(follower->waiting);
+	rules_free(follower->rules);
+	free(follower->pattern);
+	free(follower);
+}
+
+bool
+follower_is_up(const struct follower *follower)
+{
+	return follower->input;
+}
+
+static int
+by_chunk(const void *a, const void *b)
+{
+	const struct ledger_entry *first = a, *second = b;
+
+	return (first->chunk > second->chunk) - (first->chunk < second->chunk);
+}
+
+static bool
+read_ledger(void *owner, const char *input, uint64_t generation, struct ledger_entry **entries,
+	size_t *count, struct err *err)
+{
+	const struct follower *follower = owner;
+
+	(void)input;
+	(void)err;
+	*entries = mem_new((follower->ledger_count + 1) * sizeof(**entries));
+	*count = 0;
+	for (size_t i = 0; i < follower->ledger_count; i++)
+		if (follower->ledger[i].generation == generation)
+			(*entries)[(*count)++] = follower->ledger[i];
+	qsort(*entries, *count, sizeof(**entries), by_chunk);
+	return true;
+}
+
+void
+follower_start(struct follower *follower)
+{
+	static char name[] = "model", site[] = "{host}", any[] = "auto", zone[] = "UTC";
+	static char numbered[] = "{name}.*", dated[] = "{name}-*", between[] = "{stem}-*{ext}",
+		    rolled[] = "{stem}.lo_", kept[] = "{name}~";
+	char *paths[] = {follower->pattern};
+	char *rotated[] = {numbered, dated, between, rolled, kept};
+	const struct config_input config = {
+		.name = name,
+		.paths = {paths, COUNT(paths)},
+		.site = site,
+		.start = CONFIG_START_BEGINNING,
+		.watch = follower->by_inotify ? CONFIG_WATCH_INOTIFY : CONFIG_WATCH_POLL,
+		.poll_interval = follower->by_inotify ? 10 * SECOND / 1000 : HOUR,
+		.encoding = any,
+		.format = any,
+		.timezone = zone,
+		.rotated = {rotated, COUNT(rotated)},
+		.on_lost_state = CONFIG_LOST_BEGIN,
+		.max_line = 65536,
+	};
+	const struct input_setup setup = {
+		.config = &config,
+		.rules = follower->rules,
+		.queue = follower->queue = queue_new(64),
+		.positions = follower->positions,
+		.position_count = follower->position_count,
+		.read_ledger = read_ledger,
+		.ledger_owner = follower,
+	};
+	struct err err = ERR_INIT;
+
+	follower->last_serial = 0;
+	follower->input = input_new(&setup, &err);
+	if (!follower->input || !input_start(follower->input, &err)) {
+		fprintf(stderr, "input: %s\n", err.text);
+		abort();
+	}
+}
+
+static void
+end_input(struct follower *follower)
+{
+	if (!input_stop(follower->input, clock_monotonic() + 10 * SECOND)) {
+		fprintf(stderr, "input: hangs\n");
+		abort();
+	}
+	input_free(follower->input);
+	follower->input = NULL;
+}
+
+void
+follower_stop(struct follower *follower)
+{
+	follower_take(follower);
+	follower_commit(follower, SIZE_MAX);
+	end_input(follower);
+	follower_take(follower);
+	follower_commit(follower, SIZE_MAX);
+	queue_free(follower->queue);
+	follower->queue = NULL;
+}
+
+void
+follower_kill(struct follower *follower)
+{
+	queue_close(follower->queue);
+	end_input(follower);
+	for (size_t i = 0; i < follower->waiting_count; i++)
+		batch_free(follower->waiting[i]);
+	follower->waiting_count = 0;
+	queue_free(follower->queue);
+	follower->queue = NULL;
+}
+
+static void
+each_line(const struct batch *batch, void (*call)(void *, unsigned), void *owner)
+{
+	for (size_t i = 0; i < batch->sighting_count; i++) {
+		unsigned number;
+
+		if (sscanf(batch->sightings[i].site, "h%u", &number) == 1)
+			call(owner, number);
+	}
+}
+
+void
+follower_take(struct follower *follower)
+{
+	struct batch *batch;
+
+	while (follower->queue && (batch = queue_take(follower->queue))) {
+		if (batch->serial != follower->last_serial + 1) {
+			fprintf(stderr, "batch %llu follows %llu\n",
+				(unsigned long long)batch->serial,
+				(unsigned long long)follower->last_serial);
+			abort();
+		}
+		follower->last_serial = batch->serial;
+		follower->waiting = mem_grow(
+			follower->waiting, follower->waiting_count + 1, sizeof(*follower->waiting));
+		follower->waiting[follower->waiting_count++] = batch;
+		each_line(batch, follower->events.read, follower->events.owner);
+	}
+}
+
+void
+follower_look(struct follower *follower)
+{
+	const int64_t asked = clock_monotonic();
+	struct input_status status;
+	int quiet = 0;
+
+	input_wake(follower->input);
+	while (clock_monotonic() < asked + LOOK_LIMIT_MS * SECOND / 1000) {
+		struct pollfd wait = {.fd = queue_fd(follower->queue), .events = POLLIN};
+
+		if (poll(&wait, 1, 1) > 0) {
+			follower_take(follower);
+			quiet = 0;
+			continue;
+		}
+		input_get_status(follower->input, &status);
+		if (status.progress_at <= asked)
+			continue;
+		if (++quiet >= LOOK_QUIET_MS)
+			break;
+	}
+}
+
+static void
+keep_position(struct follower *follower, const struct position *position)
+{
+	for (size_t i = 0; i < follower->position_count; i++)
+		if (follower->positions[i].generation == position->generation) {
+			position_fini(&follower->positions[i]);
+			position_copy(position, &follower->positions[i]);
+			return;
+		}
+	follower->positions = mem_grow(
+		follower->positions, follower->position_count + 1, sizeof(*follower->positions));
+	position_copy(position, &follower->positions[follower->position_count++]);
+}
+
+static void
+keep_ledger(struct follower *follower, const struct ledger_entry *entry)
+{
+	for (size_t i = 0; i < follower->ledger_count; i++)
+		if (follower->ledger[i].generation == entry->generation &&
+			follower->ledger[i].chunk == entry->chunk) {
+			follower->ledger[i] = *entry;
+			return;
+		}
+	follower->ledger =
+		mem_grow(follower->ledger, follower->ledger_count + 1, sizeof(*follower->ledger));
+	follower->ledger[follower->ledger_count++] = *entry;
+}
+
+static void
+forget(struct follower *follower, uint64_t generation)
+{
+	for (size_t i = 0; i < follower->position_count; i++)
+		if (follower->positions[i].generation == generation) {
+			position_fini(&follower->positions[i]);
+			follower->positions[i] = follower->positions[--follower->position_count];
+			break;
+		}
+	for (size_t i = follower->ledger_count; i > 0; i--)
+		if (follower->ledger[i - 1].generation == generation)
+			follower->ledger[i - 1] = follower->ledger[--follower->ledger_count];
+}
+
+void
+follower_commit(struct follower *follower, size_t count)
+{
+	uint64_t serial = 0;
+
+	if (count > follower->waiting_count)
+		count = follower->waiting_count;
+	for (size_t i = 0; i < count; i++) {
+		struct batch *batch = follower->waiting[i];
+
+		for (size_t k = 0; k < batch->position_count; k++)
+			keep_position(follower, &batch->positions[k]);
+		for (size_t k = 0; k < batch->ledger_count; k++)
+			keep_ledger(follower, &batch->ledger[k]);
+		for (size_t k = 0; k < batch->forgotten_count; k++)
+			forget(follower, batch->forgotten[k]);
+		each_line(batch, follower->events.counted, follower->events.owner);
+		serial = batch->serial;
+		batch_free(batch);
+	}
+	follower->waiting_count -= count;
+	memmove(follower->waiting, follower->waiting + count,
+		follower->waiting_count * sizeof(*follower->waiting));
+	if (serial && follower->input)
+		input_committed(follower->input, serial);
+}
+
+size_t
+follower_waiting(const struct follower *follower)
+{
+	return follower->waiting_count;
+}
+
+void
+follower_print(const struct follower *follower, FILE *out)
+{
+	static const char *const STATES[GENERATION_STATES] = {"active", "draining", "held", "done"};
+
+	for (size_t i = 0; i < follower->position_count; i++) {
+		const struct position *position = &follower->positions[i];
+
+		fprintf(out, "  generation %llu %s offset %llu of %llu %s\n",
+			(unsigned long long)position->generation, STATES[position->state],
+			(unsigned long long)position->offset, (unsigned long long)position->size,
+			position->seen_at);
+	}
+}

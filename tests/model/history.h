@@ -1,0 +1,45 @@
+#ifndef MODEL_HISTORY_H
+#define MODEL_HISTORY_H
+
+#include "daemon/base/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A history is a list of steps. A step holds all that it needs, so a history without one of its
+ * steps is a history too: a step that makes no sense where it stands does nothing.
+ */
+struct step {
+	uint8_t kind; /* row of the table in history.c */
+	uint8_t stream;
+	uint32_t draw; /* decides the details */
+};
+
+enum { HISTORY_STEPS = 64 };
+
+struct history {
+	uint32_t seed; /* of the set-up: streams, inotify or sweeps alone */
+	struct step steps[HISTORY_STEPS];
+	size_t count;
+};
+
+/* The history of a seed, with up to `longest` steps. The same seed is the same history. */
+void
+history_draw(struct history *history, uint64_t seed, size_t longest);
+
+/* As text: "SEED: step/stream/draw step/stream/draw …", and back. */
+void
+history_print(const struct history *history, struct buf *out);
+bool
+history_parse(struct history *history, const char *text);
+
+/*
+ * Runs it in a new directory below `directory`, which is removed again. True where every line came
+ * as it should; else `report` says what did not.
+ */
+bool
+history_run(const struct history *history, const char *directory, bool verbose, struct buf *report);
+
+#endif

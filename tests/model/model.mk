@@ -1,0 +1,15 @@
+# The random model test. MODEL holds options: MODEL="--seed 7 --seconds 60".
+MODEL_OBJECTS := $(patsubst tests/model/%.c,$(BUILD)/tests/model/%.o,$(wildcard tests/model/*.c))
+
+$(BUILD)/tests/model/%.o: tests/model/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/model_test: $(MODEL_OBJECTS) $(LIBRARY)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PHONY: test-model
+test-model: $(BUILD)/model_test ## random histories of log files against a reference
+	@$(BUILD)/model_test $(MODEL)
+
+-include $(MODEL_OBJECTS:.o=.d)
