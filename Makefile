@@ -183,7 +183,7 @@ install: all ## install under prefix (/usr/local), DESTDIR in front
 	install -D -m 644 packaging/etc/rules.yml $(DESTDIR)$(datadir)/rules.yml
 	install -D -m 644 packaging/etc/aiwatch.yml $(DESTDIR)$(datadir)/aiwatch.yml
 	test -e $(DESTDIR)$(sysconfdir)/aiwatch/aiwatch.yml || \
-		install -D -m 640 packaging/etc/aiwatch.yml $(DESTDIR)$(sysconfdir)/aiwatch/aiwatch.yml
+		install -D -m 644 packaging/etc/aiwatch.yml $(DESTDIR)$(sysconfdir)/aiwatch/aiwatch.yml
 	install -d $(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir)
 	sed 's|/usr/bin/|$(bindir)/|' packaging/systemd/aiwatch.service \
 		>$(DESTDIR)$(unitdir)/aiwatch.service
@@ -203,7 +203,7 @@ clean: ## remove what was built
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(filter-out %.d,$(MAKEFILE_LIST)) | expand -t 19
 
 define newline
 
