@@ -66,6 +66,7 @@ struct outcome {
 	size_t incident_count;
 	char **sites; /* names of the sites whose saved form changed, each once */
 	size_t site_count;
+	struct outcome_index *index; /* private: finds what the arrays hold */
 };
 
 #define OUTCOME_INIT ((struct outcome){0})

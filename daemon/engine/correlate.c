@@ -1,0 +1,368 @@
+#include "daemon/engine/correlate.h"
+
+#include "daemon/base/mem.h"
+#include "daemon/engine/outcome.h"
+#include "daemon/engine/site.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+/*
+ * The table of sites, and the timers: a binary heap of the sites that have something to do, so that
+ * a site at rest costs nothing. `slot` is a site's place in the heap, NO_SLOT where it has no
+ * timer.
+ */
+#define NO_SLOT SIZE_MAX
+
+/* A site that was loaded waits so long after the first tick, that inputs can catch up before. */
+#define LOADED_GRACE MINUTE
+
+/* Record times that a date's misreading made are no times. */
+#define TIME_FIRST INT64_C(0)
+#define TIME_LAST  (INT64_C(253402300799) * SECOND) /* 9999-12-31T23:59:59Z */
+
+struct row {
+	struct site *site;
+	int64_t due; /* where slot is not NO_SLOT */
+	size_t slot;
+	bool loaded; /* and the first tick has not been */
+	UT_hash_handle hh;
+};
+
+/* A file in its first look, and the sites whose alerts it holds back. */
+struct backlog {
+	char *file;
+	struct row **rows;
+	size_t count;
+	UT_hash_handle hh;
+};
+
+struct correlate {
+	struct correlate_options options;
+	struct row *table;
+	struct backlog *backlogs;
+	struct row **heap;
+	size_t heap_count, heap_room;
+	int64_t loaded_due; /* not before it do loaded sites' timers run; TIME_NONE: not known yet
+			     */
+	size_t loaded_count;
+};
+
+struct correlate *
+correlate_new(const struct correlate_options *options)
+{
+	struct correlate *correlate = mem_new(sizeof *correlate);
+	correlate->options = *options;
+	correlate->loaded_due = TIME_NONE;
+	return correlate;
+}
+
+static void
+backlog_free(struct correlate *correlate, struct backlog *backlog)
+{
+	HASH_DEL(correlate->backlogs, backlog);
+	free(backlog->file);
+	free(backlog->rows);
+	free(backlog);
+}
+
+void
+correlate_free(struct correlate *correlate)
+{
+	struct row *row, *next_row;
+	struct backlog *backlog, *next_backlog;
+	if (!correlate)
+		return;
+	HASH_ITER (hh, correlate->table, row, next_row) {
+		HASH_DEL(correlate->table, row);
+		site_free(row->site);
+		free(row);
+	}
+	HASH_ITER (hh, correlate->backlogs, backlog, next_backlog)
+		backlog_free(correlate, backlog);
+	free(correlate->heap);
+	free(correlate);
+}
+
+static void
+heap_set(struct correlate *correlate, size_t slot, struct row *row)
+{
+	correlate->heap[slot] = row;
+	row->slot = slot;
+}
+
+/* Moves the row from the slot towards the root, then towards the leaves, to where it belongs. */
+static void
+heap_place(struct correlate *correlate, size_t slot, struct row *row)
+{
+	struct row **heap = correlate->heap;
+	for (; slot && heap[(slot - 1) / 2]->due > row->due; slot = (slot - 1) / 2)
+		heap_set(correlate, slot, heap[(slot - 1) / 2]);
+	for (;;) {
+		size_t child = 2 * slot + 1;
+		if (child + 1 < correlate->heap_count && heap[child + 1]->due < heap[child]->due)
+			child++;
+		if (child >= correlate->heap_count || heap[child]->due >= row->due)
+			break;
+		heap_set(correlate, slot, heap[child]);
+		slot = child;
+	}
+	heap_set(correlate, slot, row);
+}
+
+static void
+heap_remove(struct correlate *correlate, struct row *row)
+{
+	struct row *last = correlate->heap[--correlate->heap_count];
+	if (last != row)
+		heap_place(correlate, row->slot, last);
+	row->slot = NO_SLOT;
+}
+
+static void
+heap_add(struct correlate *correlate, struct row *row)
+{
+	if (correlate->heap_count == correlate->heap_room) {
+		correlate->heap_room = correlate->heap_room ? 2 * correlate->heap_room : 64;
+		correlate->heap =
+			mem_grow(correlate->heap, correlate->heap_room, sizeof *correlate->heap);
+	}
+	heap_place(correlate, correlate->heap_count++, row);
+}
+
+/* Puts the row where its site's next timer belongs. */
+static void
+schedule(struct correlate *correlate, struct row *row)
+{
+	int64_t due = site_due(row->site, &correlate->options);
+	if (row->loaded && due != TIME_NONE && due < correlate->loaded_due)
+		due = correlate->loaded_due;
+	if (due == TIME_NONE) {
+		if (row->slot != NO_SLOT)
+			heap_remove(correlate, row);
+		return;
+	}
+	row->due = due;
+	if (row->slot == NO_SLOT)
+		heap_add(correlate, row);
+	else
+		heap_place(correlate, row->slot, row);
+}
+
+void
+correlate_configure(struct correlate *correlate, const struct correlate_options *options)
+{
+	struct row *row, *next;
+	correlate->options = *options;
+	HASH_ITER (hh, correlate->table, row, next)
+		schedule(correlate, row);
+}
+
+static struct row *
+find(const struct correlate *correlate, const char *site)
+{
+	struct row *row;
+	HASH_FIND_STR(correlate->table, site, row);
+	return row;
+}
+
+static struct row *
+add(struct correlate *correlate, struct site *site)
+{
+	struct row *row = mem_new(sizeof *row);
+	const char *name = site_name(site);
+	row->site = site;
+	row->slot = NO_SLOT;
+	HASH_ADD_KEYPTR(hh, correlate->table, name, strlen(name), row);
+	return row;
+}
+
+static struct row *
+find_or_add(struct correlate *correlate, const char *site)
+{
+	struct row *row = find(correlate, site);
+	return row ? row : add(correlate, site_new(site));
+}
+
+/* Notes that the file's first look holds the site's alerts back. */
+static void
+note_backlog(struct correlate *correlate, const char *file, struct row *row)
+{
+	struct backlog *backlog;
+	HASH_FIND_STR(correlate->backlogs, file, backlog);
+	if (!backlog) {
+		backlog = mem_new(sizeof *backlog);
+		backlog->file = mem_text(file);
+		HASH_ADD_KEYPTR(
+			hh, correlate->backlogs, backlog->file, strlen(backlog->file), backlog);
+	}
+	backlog->rows = mem_grow(backlog->rows, backlog->count + 1, sizeof *backlog->rows);
+	backlog->rows[backlog->count++] = row;
+}
+
+void
+correlate_sighting(
+	struct correlate *correlate, const struct sighting *sighting, struct outcome *outcome)
+{
+	struct row *row = find_or_add(correlate, sighting->site);
+	struct sighting sane = *sighting;
+	if (sane.time < TIME_FIRST || sane.time > TIME_LAST)
+		sane.time = TIME_NONE;
+	bool noted = site_is_held_by(row->site, sane.file);
+	site_on_sighting(row->site, &correlate->options, &sane, outcome);
+	if (sane.backlog && !noted)
+		note_backlog(correlate, sane.file, row);
+	schedule(correlate, row);
+}
+
+void
+correlate_backlog_end(
+	struct correlate *correlate, const char *file, int64_t now, struct outcome *outcome)
+{
+	struct backlog *backlog;
+	HASH_FIND_STR(correlate->backlogs, file, backlog);
+	if (!backlog)
+		return;
+	for (size_t i = 0; i < backlog->count; i++) {
+		site_on_backlog_end(backlog->rows[i]->site, file, now, outcome);
+		schedule(correlate, backlog->rows[i]);
+	}
+	backlog_free(correlate, backlog);
+}
+
+void
+correlate_activity(
+	struct correlate *correlate, const char *site, int64_t now, struct outcome *outcome)
+{
+	if (correlate->options.silent_after <= 0)
+		return;
+	struct row *row = find_or_add(correlate, site);
+	site_on_activity(row->site, now, outcome);
+	schedule(correlate, row);
+}
+
+/* The first tick after a load: only from here on is it known when the grace ends. */
+static void
+begin_grace(struct correlate *correlate, int64_t now)
+{
+	struct row *row, *next;
+	if (correlate->loaded_count == 0 || correlate->loaded_due != TIME_NONE)
+		return;
+	correlate->loaded_due = now + LOADED_GRACE;
+	HASH_ITER (hh, correlate->table, row, next)
+		schedule(correlate, row);
+}
+
+void
+correlate_tick(struct correlate *correlate, int64_t now, struct outcome *outcome)
+{
+	begin_grace(correlate, now);
+	while (correlate->heap_count && correlate->heap[0]->due <= now) {
+		struct row *row = correlate->heap[0];
+		row->loaded = false;
+		site_tick(row->site, &correlate->options, now, outcome);
+		schedule(correlate, row);
+	}
+}
+
+int64_t
+correlate_next_due(const struct correlate *correlate)
+{
+	return correlate->heap_count ? correlate->heap[0]->due : TIME_NONE;
+}
+
+bool
+correlate_resolve(struct correlate *correlate, const char *site, int64_t now,
+	struct outcome *outcome, struct err *err)
+{
+	struct row *row = find(correlate, site);
+	if (!row)
+		return err_set(err, "site %s is not known", site);
+	bool ok = site_resolve(row->site, now, outcome, err);
+	schedule(correlate, row);
+	return ok;
+}
+
+bool
+correlate_ack(struct correlate *correlate, const char *site, int64_t now, struct outcome *outcome,
+	struct err *err)
+{
+	(void)now;
+	struct row *row = find(correlate, site);
+	if (!row)
+		return err_set(err, "site %s is not known", site);
+	bool ok = site_ack(row->site, outcome, err);
+	schedule(correlate, row);
+	return ok;
+}
+
+bool
+correlate_silence(struct correlate *correlate, const char *site, int64_t until, const char *reason,
+	int64_t now, struct outcome *outcome, struct err *err)
+{
+	bool lifts = until == TIME_NONE || until <= now;
+	struct row *row = lifts ? find(correlate, site) : find_or_add(correlate, site);
+	if (!row)
+		return err_set(err, "site %s is not known", site);
+	site_silence(row->site, until, reason, now, outcome);
+	schedule(correlate, row);
+	return true;
+}
+
+char *
+correlate_save(const struct correlate *correlate, const char *site)
+{
+	struct row *row = find(correlate, site);
+	return row ? site_save(row->site) : NULL;
+}
+
+bool
+correlate_load(struct correlate *correlate, const char *saved, struct err *err)
+{
+	struct site *site = site_load(saved, err);
+	if (!site)
+		return err_context(err, "saved site");
+	struct row *row = find(correlate, site_name(site));
+	if (row) {
+		struct site *old = row->site;
+		HASH_DEL(correlate->table, row);
+		row->site = site;
+		HASH_ADD_KEYPTR(
+			hh, correlate->table, site_name(site), strlen(site_name(site)), row);
+		site_free(old);
+	} else {
+		row = add(correlate, site);
+	}
+	row->loaded = true;
+	correlate->loaded_count++;
+	for (size_t i = 0; site_held_by(site, i); i++)
+		note_backlog(correlate, site_held_by(site, i), row);
+	schedule(correlate, row);
+	return true;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct row *const *left = a, *const *right = b;
+	return strcmp(site_name((*left)->site), site_name((*right)->site));
+}
+
+void
+correlate_each(const struct correlate *correlate,
+	void (*visit)(void *owner, const struct site_view *view), void *owner)
+{
+	struct row **rows = mem_array(HASH_COUNT(correlate->table), sizeof *rows);
+	size_t count = 0;
+	struct row *row, *next;
+	HASH_ITER (hh, correlate->table, row, next)
+		rows[count++] = row;
+	struct site_view view;
+	qsort(rows, count, sizeof *rows, by_name);
+	for (size_t i = 0; i < count; i++) {
+		site_get_view(rows[i]->site, &view);
+		visit(owner, &view);
+	}
+	free(rows);
+}

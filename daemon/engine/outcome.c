@@ -1,0 +1,144 @@
+#include "daemon/engine/outcome.h"
+
+#include "daemon/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+/* Where a site or an incident stands in the arrays, so that thousands in one outcome stay cheap. */
+struct place {
+	char *key;
+	size_t at;
+	UT_hash_handle hh;
+};
+
+struct outcome_index {
+	struct place *sites;
+	struct place *incidents;
+};
+
+/* The place of `key`, a new one at `next` where there is none. */
+static size_t
+place_of(struct place **table, const char *key, size_t next)
+{
+	struct place *place;
+	HASH_FIND_STR(*table, key, place);
+	if (!place) {
+		place = mem_new(sizeof *place);
+		place->key = mem_text(key);
+		place->at = next;
+		HASH_ADD_KEYPTR(hh, *table, place->key, strlen(place->key), place);
+	}
+	return place->at;
+}
+
+static void
+places_free(struct place **table)
+{
+	struct place *place, *next;
+	HASH_ITER (hh, *table, place, next) {
+		HASH_DEL(*table, place);
+		free(place->key);
+		free(place);
+	}
+}
+
+static struct outcome_index *
+index_of(struct outcome *outcome)
+{
+	if (!outcome->index)
+		outcome->index = mem_new(sizeof *outcome->index);
+	return outcome->index;
+}
+
+/* Room for one more element behind `count`; arrays grow by doubling. */
+static void *
+room(void *array, size_t count, size_t size)
+{
+	return count & (count - 1) ? array : mem_grow(array, count ? 2 * count : 1, size);
+}
+
+void
+incident_fini(struct incident *incident)
+{
+	free(incident->site);
+	free(incident->cause);
+	for (size_t i = 0; i < incident->evidence_count; i++)
+		evidence_fini(&incident->evidence[i]);
+	*incident = (struct incident){0};
+}
+
+void
+incident_copy(const struct incident *from, struct incident *to)
+{
+	*to = *from;
+	to->site = mem_text(from->site);
+	to->cause = mem_text(from->cause);
+	for (size_t i = 0; i < from->evidence_count; i++)
+		evidence_copy(&from->evidence[i], &to->evidence[i]);
+}
+
+void
+outcome_add_transition(struct outcome *outcome, const char *site, enum site_state from,
+	enum site_state to, const char *why, int64_t at)
+{
+	outcome->transitions =
+		room(outcome->transitions, outcome->transition_count, sizeof *outcome->transitions);
+	outcome->transitions[outcome->transition_count++] = (struct transition){
+		.site = mem_text(site), .from = from, .to = to, .why = why, .at = at};
+}
+
+void
+outcome_add_alert(struct outcome *outcome, struct alert *alert)
+{
+	outcome->alerts = room(outcome->alerts, outcome->alert_count, sizeof *outcome->alerts);
+	outcome->alerts[outcome->alert_count++] = *alert;
+	*alert = (struct alert){0};
+}
+
+void
+outcome_add_incident(struct outcome *outcome, const struct incident *incident)
+{
+	size_t at = place_of(&index_of(outcome)->incidents, incident->id, outcome->incident_count);
+	if (at == outcome->incident_count) {
+		outcome->incidents = room(
+			outcome->incidents, outcome->incident_count, sizeof *outcome->incidents);
+		outcome->incident_count++;
+	} else {
+		incident_fini(&outcome->incidents[at]);
+	}
+	incident_copy(incident, &outcome->incidents[at]);
+}
+
+void
+outcome_add_site(struct outcome *outcome, const char *site)
+{
+	if (place_of(&index_of(outcome)->sites, site, outcome->site_count) != outcome->site_count)
+		return;
+	outcome->sites = room(outcome->sites, outcome->site_count, sizeof *outcome->sites);
+	outcome->sites[outcome->site_count++] = mem_text(site);
+}
+
+void
+outcome_fini(struct outcome *outcome)
+{
+	for (size_t i = 0; i < outcome->transition_count; i++)
+		free(outcome->transitions[i].site);
+	for (size_t i = 0; i < outcome->alert_count; i++)
+		alert_fini(&outcome->alerts[i]);
+	for (size_t i = 0; i < outcome->incident_count; i++)
+		incident_fini(&outcome->incidents[i]);
+	for (size_t i = 0; i < outcome->site_count; i++)
+		free(outcome->sites[i]);
+	free(outcome->transitions);
+	free(outcome->alerts);
+	free(outcome->incidents);
+	free(outcome->sites);
+	if (outcome->index) {
+		places_free(&outcome->index->sites);
+		places_free(&outcome->index->incidents);
+		free(outcome->index);
+	}
+	*outcome = OUTCOME_INIT;
+}

@@ -1,0 +1,413 @@
+#include "daemon/engine/site_parts.h"
+
+#include "daemon/base/hash.h"
+#include "daemon/base/mem.h"
+#include "daemon/engine/alert_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * The saved form: what a machine needs to go on as if it had never stopped. Times are microseconds,
+ * null where there is none; what is at rest is left out, so that a healthy site is one short line.
+ */
+enum { SAVED_VERSION = 1 };
+
+static json_t *
+save_time(int64_t time)
+{
+	return time == TIME_NONE ? json_null() : json_integer(time);
+}
+
+static json_t *
+save_digest(const uint8_t digest[16])
+{
+	char text[33];
+	hex_encode(digest, 16, text);
+	return json_string(text);
+}
+
+static json_t *
+save_evidence(const struct evidence *evidence)
+{
+	json_t *object = json_object();
+	json_put(object, "event", json_string(event_name(evidence->event)));
+	json_put(object, "time", save_time(evidence->time));
+	json_put(object, "read_at", save_time(evidence->read_at));
+	json_put(object, "file", json_of_text(evidence->file));
+	json_put(object, "offset", json_integer((json_int_t)evidence->offset));
+	json_put(object, "text", json_of_text(evidence->text));
+	json_put(object, "digest", save_digest(evidence->digest));
+	return object;
+}
+
+static json_t *
+save_evidence_list(const struct evidence *evidence, size_t count)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, save_evidence(&evidence[i]));
+	return list;
+}
+
+static json_t *
+save_line(const struct line *line)
+{
+	json_t *object = save_evidence(&line->evidence);
+	json_put(object, "backlog", json_boolean(line->backlog));
+	json_put(object, "taken", json_boolean(line->taken));
+	json_put(object, "kind", json_string(alert_kind_name(line->kind)));
+	json_put(object, "syncs", json_integer((json_int_t)line->syncs));
+	return object;
+}
+
+static json_t *
+save_trouble(const struct trouble *trouble)
+{
+	const struct incident *incident = &trouble->incident;
+	json_t *object = json_object();
+	json_put(object, "id", json_string(incident->id));
+	json_put(object, "started_at", save_time(incident->started_at));
+	json_put(object, "cause", json_of_text(incident->cause));
+	json_put(object, "occurrences", json_integer((json_int_t)incident->occurrences));
+	json_put(object, "evidence",
+		save_evidence_list(incident->evidence, incident->evidence_count));
+	json_put(object, "advice", json_of_text(trouble->advice));
+	json_put(object, "said", json_boolean(trouble->saying.said));
+	json_put(object, "acked", json_boolean(trouble->saying.acked));
+	json_put(object, "reminders", json_integer((json_int_t)trouble->saying.reminders));
+	json_put(object, "said_at", save_time(trouble->saying.said_at));
+	return object;
+}
+
+/* The names of the four kept lines, and where they stand. */
+static const struct line_place {
+	const char *name;
+	size_t at;
+} LINE_PLACE[] = {
+	{"enroll", offsetof(struct attempts, enroll)},
+	{"sync", offsetof(struct attempts, sync)},
+	{"rejected", offsetof(struct attempts, rejected)},
+	{"forbidden", offsetof(struct attempts, forbidden)},
+};
+
+static struct line *
+line_at(const struct attempts *attempts, size_t i)
+{
+	return (struct line *)((char *)attempts + LINE_PLACE[i].at);
+}
+
+static json_t *
+save_attempts(const struct attempts *attempts)
+{
+	json_t *object = json_object();
+	for (size_t i = 0; i < COUNT(LINE_PLACE); i++) {
+		if (line_is_kept(line_at(attempts, i)))
+			json_put(object, LINE_PLACE[i].name, save_line(line_at(attempts, i)));
+	}
+	for (int i = 0; i < TROUBLES; i++) {
+		if (attempts->trouble[i].incident.occurrences)
+			json_put(object, alert_kind_name((enum alert_kind)i),
+				save_trouble(&attempts->trouble[i]));
+	}
+	json_put(object, "syncs", json_integer((json_int_t)attempts->syncs));
+	json_put(object, "waiting_time", save_time(attempts->waiting_time));
+	json_put(object, "waiting_read_at", save_time(attempts->waiting_read_at));
+	json_put(object, "waiting_backlog", json_boolean(attempts->waiting_backlog));
+	return object;
+}
+
+static json_t *
+save_holds(const struct holds *holds)
+{
+	json_t *object = json_object(), *files = json_array();
+	for (size_t i = 0; i < holds->count; i++)
+		json_array_append_new(files, json_of_text(holds->file[i]));
+	json_put(object, "files", files);
+	json_put(object, "last_at", save_time(holds->last_at));
+	return object;
+}
+
+/* A resolution that waits: as a trouble has it, with what only an alert has. */
+static json_t *
+save_kept(const struct alert *alert)
+{
+	char *document = alert_to_json(alert, NULL, NULL, 0);
+	json_t *object = json_object();
+	json_put(object, "alert", json_of_text(document));
+	json_put(object, "evidence", save_evidence_list(alert->evidence, alert->evidence_count));
+	free(document);
+	return object;
+}
+
+static void
+save_what_stands(json_t *object, const struct site *site)
+{
+	if (site->attempts)
+		json_put(object, "attempts", save_attempts(site->attempts));
+	if (site->silent)
+		json_put(object, "silent", save_trouble(site->silent));
+	if (site->holds)
+		json_put(object, "holds", save_holds(site->holds));
+	if (site->silenced_until != TIME_NONE) {
+		json_put(object, "silenced_until", save_time(site->silenced_until));
+		json_put(object, "silence_reason", json_of_text(site->silence_reason));
+	}
+	if (!site->kept_count)
+		return;
+	json_t *kept = json_array();
+	for (size_t i = 0; i < site->kept_count; i++)
+		json_array_append_new(kept, save_kept(&site->kept[i]));
+	json_put(object, "kept", kept);
+}
+
+char *
+site_save(const struct site *site)
+{
+	json_t *object = json_object();
+	json_put(object, "version", json_integer(SAVED_VERSION));
+	json_put(object, "site", json_of_text(site->name));
+	json_put(object, "state", json_string(site_state_name(site->state)));
+	json_put(object, "previous", json_string(site_state_name(site->previous)));
+	json_put(object, "since", save_time(site->since));
+	json_put(object, "last_event_at", save_time(site->last_event_at));
+	json_put(object, "last_time", save_time(site->last_time));
+	json_put(object, "active_at", save_time(site->active_at));
+	json_put(object, "last_digest", save_digest(site->last_digest));
+	json_put(object, "last_file", save_digest(site->last_file));
+	json_put(object, "silences", json_integer((json_int_t)site->silences));
+	save_what_stands(object, site);
+	char *saved = json_dumps(object, JSON_COMPACT);
+	json_decref(object);
+	if (!saved)
+		abort();
+	return saved;
+}
+
+static bool
+load_time(const json_t *object, const char *name, int64_t *time, struct err *err)
+{
+	const json_t *value = json_object_get(object, name);
+	*time = json_is_integer(value) ? json_integer_value(value) : TIME_NONE;
+	return !value || json_is_null(value) || json_is_integer(value) ||
+	       err_set(err, "\"%s\" is no time", name);
+}
+
+static bool
+load_digest(const json_t *object, const char *name, uint8_t digest[16], struct err *err)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+	if (!text || strlen(text) != 32 || strspn(text, "0123456789abcdef") != 32)
+		return err_set(err, "\"%s\" is no digest", name);
+	for (int i = 0; i < 16; i++) {
+		const char pair[] = {text[2 * i], text[2 * i + 1], '\0'};
+		digest[i] = (uint8_t)strtoul(pair, NULL, 16);
+	}
+	return true;
+}
+
+static bool
+load_evidence(const json_t *object, struct evidence *evidence, struct err *err)
+{
+	return json_read_event(object, "event", &evidence->event, err) &&
+	       load_time(object, "time", &evidence->time, err) &&
+	       load_time(object, "read_at", &evidence->read_at, err) &&
+	       json_read_text(object, "file", true, &evidence->file, err) &&
+	       json_read_count(object, "offset", &evidence->offset, err) &&
+	       json_read_text(object, "text", true, &evidence->text, err) &&
+	       load_digest(object, "digest", evidence->digest, err);
+}
+
+static bool
+load_evidence_list(
+	const json_t *object, struct evidence list[EVIDENCE_MAX], size_t *count, struct err *err)
+{
+	const json_t *items = json_object_get(object, "evidence");
+	if (!json_is_array(items) || json_array_size(items) > EVIDENCE_MAX)
+		return err_set(err, "\"evidence\" is no list of at most %d", EVIDENCE_MAX);
+	for (*count = 0; *count < json_array_size(items);) {
+		const json_t *item = json_array_get(items, *count);
+		if (!load_evidence(item, &list[(*count)++], err))
+			return false;
+	}
+	return true;
+}
+
+static bool
+load_line(const json_t *object, struct line *line, struct err *err)
+{
+	if (!object)
+		return true;
+	return load_evidence(object, &line->evidence, err) &&
+	       json_read_event(object, "event", &line->event, err) &&
+	       json_read_flag(object, "backlog", &line->backlog, err) &&
+	       json_read_flag(object, "taken", &line->taken, err) &&
+	       json_read_kind(object, "kind", &line->kind, err) &&
+	       json_read_count(object, "syncs", &line->syncs, err) &&
+	       (line->kind < TROUBLES ||
+		       err_set(err, "a line cannot make %s", alert_kind_name(line->kind)));
+}
+
+static bool
+load_id(const json_t *object, struct incident *incident, struct err *err)
+{
+	const char *id = json_string_value(json_object_get(object, "id"));
+	if (!id || (*id && strlen(id) != ALERT_ID_TEXT - 1))
+		return err_set(err, "\"id\" is no id");
+	memcpy(incident->id, id, strlen(id) + 1);
+	return true;
+}
+
+static bool
+load_trouble(const json_t *object, const char *site, enum alert_kind kind, struct trouble *trouble,
+	struct err *err)
+{
+	struct incident *incident = &trouble->incident;
+	if (!object)
+		return true;
+	incident->kind = kind;
+	incident->ended_at = TIME_NONE;
+	if (!load_id(object, incident, err))
+		return false;
+	if (incident->id[0])
+		incident->site = mem_text(site);
+	return load_time(object, "started_at", &incident->started_at, err) &&
+	       json_read_text(object, "cause", true, &incident->cause, err) &&
+	       json_read_count(object, "occurrences", &incident->occurrences, err) &&
+	       load_evidence_list(object, incident->evidence, &incident->evidence_count, err) &&
+	       json_read_text(object, "advice", true, &trouble->advice, err) &&
+	       json_read_flag(object, "said", &trouble->saying.said, err) &&
+	       json_read_flag(object, "acked", &trouble->saying.acked, err) &&
+	       json_read_count(object, "reminders", &trouble->saying.reminders, err) &&
+	       load_time(object, "said_at", &trouble->saying.said_at, err);
+}
+
+static bool
+load_attempts(const json_t *object, struct site *site, struct err *err)
+{
+	if (!object)
+		return true;
+	struct attempts *attempts = site->attempts = mem_new(sizeof *attempts);
+	for (size_t i = 0; i < COUNT(LINE_PLACE); i++) {
+		if (!load_line(
+			    json_object_get(object, LINE_PLACE[i].name), line_at(attempts, i), err))
+			return err_context(err, "%s", LINE_PLACE[i].name);
+	}
+	for (int i = 0; i < TROUBLES; i++) {
+		const char *name = alert_kind_name((enum alert_kind)i);
+		if (!load_trouble(json_object_get(object, name), site->name, (enum alert_kind)i,
+			    &attempts->trouble[i], err))
+			return err_context(err, "%s", name);
+	}
+	return json_read_count(object, "syncs", &attempts->syncs, err) &&
+	       load_time(object, "waiting_time", &attempts->waiting_time, err) &&
+	       load_time(object, "waiting_read_at", &attempts->waiting_read_at, err) &&
+	       json_read_flag(object, "waiting_backlog", &attempts->waiting_backlog, err);
+}
+
+static bool
+load_holds(const json_t *object, struct site *site, struct err *err)
+{
+	const json_t *files = json_object_get(object, "files");
+	if (!object)
+		return true;
+	size_t count = json_array_size(files);
+	if (count < 1 || count > HOLDS_MAX)
+		return err_set(err, "\"holds\" has %zu files", count);
+	site->holds = mem_new(sizeof *site->holds);
+	site->holds->file = mem_array(count, sizeof *site->holds->file);
+	for (size_t i = 0; i < count; i++) {
+		const char *file = json_string_value(json_array_get(files, i));
+		if (!file)
+			return err_set(err, "a file in \"holds\" is no text");
+		site->holds->file[site->holds->count++] = mem_text(file);
+	}
+	return load_time(object, "last_at", &site->holds->last_at, err);
+}
+
+static bool
+load_kept(const json_t *object, struct alert *alert, struct err *err)
+{
+	const char *document = json_string_value(json_object_get(object, "alert"));
+	if (!document)
+		return err_set(err, "\"alert\" is no text");
+	if (!alert_from_json(document, alert, err))
+		return false;
+	for (size_t i = 0; i < alert->evidence_count; i++)
+		evidence_fini(&alert->evidence[i]);
+	alert->evidence_count = 0;
+	return load_evidence_list(object, alert->evidence, &alert->evidence_count, err);
+}
+
+static bool
+load_kept_list(const json_t *list, struct site *site, struct err *err)
+{
+	size_t count = json_array_size(list);
+	if (count > KEPT_MAX)
+		return err_set(err, "\"kept\" has %zu alerts", count);
+	if (count)
+		site->kept = mem_array(count, sizeof *site->kept);
+	while (site->kept_count < count) {
+		size_t i = site->kept_count++;
+		if (!load_kept(json_array_get(list, i), &site->kept[i], err))
+			return err_context(err, "kept");
+	}
+	return true;
+}
+
+static bool
+load_silent(const json_t *object, struct site *site, struct err *err)
+{
+	if (!object)
+		return true;
+	site->silent = mem_new(sizeof *site->silent);
+	return load_trouble(object, site->name, ALERT_SITE_SILENT, site->silent, err) ||
+	       err_context(err, "silent");
+}
+
+static bool
+load_site(const json_t *object, struct site *site, struct err *err)
+{
+	return json_read_state(object, "state", &site->state, err) &&
+	       json_read_state(object, "previous", &site->previous, err) &&
+	       load_time(object, "since", &site->since, err) &&
+	       load_time(object, "last_event_at", &site->last_event_at, err) &&
+	       load_time(object, "last_time", &site->last_time, err) &&
+	       load_time(object, "active_at", &site->active_at, err) &&
+	       load_time(object, "silenced_until", &site->silenced_until, err) &&
+	       load_digest(object, "last_digest", site->last_digest, err) &&
+	       load_digest(object, "last_file", site->last_file, err) &&
+	       json_read_count(object, "silences", &site->silences, err) &&
+	       json_read_text(object, "silence_reason", true, &site->silence_reason, err) &&
+	       load_attempts(json_object_get(object, "attempts"), site, err) &&
+	       load_silent(json_object_get(object, "silent"), site, err) &&
+	       load_holds(json_object_get(object, "holds"), site, err) &&
+	       load_kept_list(json_object_get(object, "kept"), site, err) &&
+	       site_is_sound(site, err);
+}
+
+struct site *
+site_load(const char *saved, struct err *err)
+{
+	json_error_t error;
+	json_t *object = json_loads(saved, JSON_REJECT_DUPLICATES, &error);
+	if (!object) {
+		err_set(err, "no JSON: %s at byte %d", error.text, error.position);
+		return NULL;
+	}
+	const char *name = json_string_value(json_object_get(object, "site"));
+	json_int_t version = json_integer_value(json_object_get(object, "version"));
+	struct site *site = name ? site_new(name) : NULL;
+	bool ok = false;
+	if (!name)
+		err_set(err, "\"site\" is no text");
+	else if (version != SAVED_VERSION)
+		err_set(err, "version %lld is not known", (long long)version);
+	else
+		ok = load_site(object, site, err) || err_context(err, "%s", name);
+	json_decref(object);
+	if (ok)
+		return site;
+	site_free(site);
+	return NULL;
+}

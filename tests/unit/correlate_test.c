@@ -1,0 +1,247 @@
+#include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
+#include "daemon/engine/correlate.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct correlate_options OPTIONS = {
+	.window = 10 * MINUTE,
+	.failing_after = 3,
+	.repeat_every = 24 * HOUR,
+	.resolve_after = 35 * DAY,
+};
+
+#define START (1434682801 * SECOND)
+
+struct bench {
+	struct correlate *correlate;
+	struct outcome outcome;
+	uint64_t offset;
+};
+
+static struct bench
+bench_new(void)
+{
+	return (struct bench){.correlate = correlate_new(&OPTIONS)};
+}
+
+static void
+bench_end(struct bench *bench)
+{
+	outcome_fini(&bench->outcome);
+	correlate_free(bench->correlate);
+}
+
+/* An event of the site at START + `after`, read at once. */
+static void
+see(struct bench *bench, const char *site, enum event_kind event, int64_t after)
+{
+	struct sighting sighting = {
+		.site = site,
+		.event = event,
+		.time = START + after,
+		.read_at = START + after,
+		.file = "/log/AIUpdateSvc.log",
+		.offset = bench->offset,
+		.text = "a line",
+		.digest = {(uint8_t)bench->offset, (uint8_t)event},
+	};
+	bench->offset += 100;
+	correlate_sighting(bench->correlate, &sighting, &bench->outcome);
+}
+
+static void
+t01_two_lines_of_one_attempt_make_one_alert(void **unused)
+{
+	(void)unused;
+	struct bench bench = bench_new();
+	see(&bench, "CM01", EVENT_ENROLL_REJECTED, 0);
+	see(&bench, "CM01", EVENT_SYNC_FORBIDDEN, SECOND);
+	assert_int_equal(bench.outcome.transition_count, 2);
+	assert_int_equal(bench.outcome.alert_count, 1);
+	const struct alert *alert = &bench.outcome.alerts[0];
+	assert_int_equal(alert->kind, ALERT_CERTIFICATE_EXPIRED);
+	assert_true(alert->firing);
+	assert_int_equal(alert->state, SITE_EXPIRED);
+	assert_int_equal(alert->previous_state, SITE_ENROLL_REJECTED);
+	assert_int_equal(alert->started_at, START);
+	assert_int_equal(alert->occurrences, 1);
+	assert_int_equal(alert->evidence_count, 2);
+	assert_int_equal(alert->evidence[0].event, EVENT_ENROLL_REJECTED);
+	assert_int_equal(bench.outcome.incident_count, 1);
+	assert_int_equal(bench.outcome.site_count, 1);
+	see(&bench, "CM01", EVENT_SYNC_SUCCEEDED, MINUTE);
+	assert_int_equal(bench.outcome.alert_count, 2);
+	assert_int_equal(bench.outcome.alerts[1].resolution, RESOLUTION_RECOVERED);
+	assert_string_not_equal(bench.outcome.alerts[1].id, bench.outcome.alerts[0].id);
+	assert_int_equal(bench.outcome.incident_count, 1);
+	assert_int_equal(bench.outcome.incidents[0].ended_at, START + MINUTE);
+	bench_end(&bench);
+}
+
+static void
+note_name(void *owner, const struct site_view *view)
+{
+	char *names = owner;
+	strcat(names, view->name);
+	strcat(names, " ");
+}
+
+static void
+t02_sites_are_told_in_the_order_of_names(void **unused)
+{
+	(void)unused;
+	struct bench bench = bench_new();
+	see(&bench, "c", EVENT_SYNC_SUCCEEDED, 0);
+	see(&bench, "a", EVENT_SYNC_SUCCEEDED, 0);
+	see(&bench, "b", EVENT_SYNC_SUCCEEDED, 0);
+	see(&bench, "a", EVENT_SYNC_SUCCEEDED, 0);
+	char names[20] = "";
+	correlate_each(bench.correlate, note_name, names);
+	assert_string_equal(names, "a b c ");
+	assert_int_equal(bench.outcome.site_count, 3);
+	bench_end(&bench);
+}
+
+static void
+t03_a_site_at_rest_has_no_timer(void **unused)
+{
+	(void)unused;
+	struct bench bench = bench_new();
+	assert_int_equal(correlate_next_due(bench.correlate), TIME_NONE);
+	see(&bench, "CM01", EVENT_SYNC_SUCCEEDED, 0);
+	assert_int_equal(correlate_next_due(bench.correlate), TIME_NONE);
+	see(&bench, "CM01", EVENT_ENROLL_REJECTED, 0);
+	assert_int_equal(correlate_next_due(bench.correlate), START + OPTIONS.window);
+	see(&bench, "CM02", EVENT_ENROLL_REJECTED, -SECOND);
+	assert_int_equal(correlate_next_due(bench.correlate), START - SECOND + OPTIONS.window);
+	see(&bench, "CM01", EVENT_SYNC_SUCCEEDED, SECOND);
+	see(&bench, "CM02", EVENT_SYNC_SUCCEEDED, SECOND);
+	assert_int_equal(correlate_next_due(bench.correlate), TIME_NONE);
+	bench_end(&bench);
+}
+
+static void
+t04_timers_fire_in_order_for_many_sites(void **unused)
+{
+	(void)unused;
+	struct bench bench = bench_new();
+	enum { SITES = 5000 };
+	for (int i = 0; i < SITES; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "S%04d", i);
+		see(&bench, name, EVENT_ENROLL_REJECTED, (i * 7919 % SITES) * SECOND);
+	}
+	int64_t last = 0, due;
+	while (bench.outcome.alert_count < SITES) {
+		due = correlate_next_due(bench.correlate);
+		assert_true(due >= last);
+		last = due;
+		size_t before = bench.outcome.alert_count;
+		correlate_tick(bench.correlate, due - 1, &bench.outcome);
+		assert_int_equal(bench.outcome.alert_count, before);
+		correlate_tick(bench.correlate, due, &bench.outcome);
+		assert_true(bench.outcome.alert_count > before);
+	}
+	bench_end(&bench);
+}
+
+static void
+t05_the_operator_is_told_what_he_cannot_do(void **unused)
+{
+	(void)unused;
+	struct bench bench = bench_new();
+	struct err err = ERR_INIT;
+	assert_false(correlate_resolve(bench.correlate, "CM09", START, &bench.outcome, &err));
+	assert_string_equal(err.text, "site CM09 is not known");
+	see(&bench, "CM01", EVENT_SYNC_SUCCEEDED, 0);
+	assert_false(correlate_resolve(bench.correlate, "CM01", START, &bench.outcome, &err));
+	assert_string_equal(err.text, "site CM01 is healthy: nothing stands");
+	assert_false(correlate_ack(bench.correlate, "CM01", START, &bench.outcome, &err));
+	assert_string_equal(err.text, "site CM01 is healthy: no alert stands");
+	assert_true(correlate_silence(
+		bench.correlate, "CM09", START + HOUR, "why", START, &bench.outcome, &err));
+	bench_end(&bench);
+}
+
+static void
+t06_saved_sites_come_back_as_they_were(void **unused)
+{
+	(void)unused;
+	struct bench bench = bench_new();
+	struct err err = ERR_INIT;
+	see(&bench, "CM01", EVENT_ENROLL_REJECTED, 0);
+	see(&bench, "CM01", EVENT_SYNC_FORBIDDEN, SECOND);
+	see(&bench, "CM02", EVENT_ENROLL_FAILED, 0);
+	see(&bench, "CM03", EVENT_SYNC_SUCCEEDED, 0);
+	correlate_silence(
+		bench.correlate, "CM01", START + HOUR, "why", START, &bench.outcome, &err);
+	see(&bench, "CM01", EVENT_SYNC_SUCCEEDED, 2 * SECOND);
+	static const char *const SITE[] = {"CM01", "CM02", "CM03"};
+	struct correlate *other = correlate_new(&OPTIONS);
+	for (size_t i = 0; i < COUNT(SITE); i++) {
+		char *saved = correlate_save(bench.correlate, SITE[i]);
+		assert_null(strchr(saved, '\n'));
+		assert_true(correlate_load(other, saved, &err));
+		assert_true(correlate_load(other, saved, &err));
+		char *again = correlate_save(other, SITE[i]);
+		assert_string_equal(saved, again);
+		free(again);
+		free(saved);
+	}
+	assert_null(correlate_save(other, "CM04"));
+	correlate_free(other);
+	bench_end(&bench);
+}
+
+static void
+t07_other_forms_are_refused_with_a_sentence(void **unused)
+{
+	(void)unused;
+	struct bench bench = bench_new();
+	struct err err = ERR_INIT;
+	see(&bench, "CM01", EVENT_SYNC_FORBIDDEN, 0);
+	char *saved = correlate_save(bench.correlate, "CM01");
+	static const struct wrong {
+		const char *what, *with, *sentence;
+	} WRONG[] = {
+		{"\"version\":1", "\"version\":9", "saved site: version 9 is not known"},
+		{"\"sync_forbidden\"", "\"expired\"",
+			"saved site: CM01: invariant 3 of a site is broken"},
+		{"\"sync_forbidden\"", "\"healthy\"",
+			"saved site: CM01: invariant 1 of a site is broken"},
+		{"\"since\":", "\"since\":\"x\",\"y\":", "saved site: CM01: \"since\" is no time"},
+	};
+	for (size_t i = 0; i < COUNT(WRONG); i++) {
+		char *at = strstr(saved, WRONG[i].what);
+		assert_non_null(at);
+		char *wrong = mem_format("%.*s%s%s", (int)(at - saved), saved, WRONG[i].with,
+			at + strlen(WRONG[i].what));
+		assert_false(correlate_load(bench.correlate, wrong, &err));
+		assert_string_equal(err.text, WRONG[i].sentence);
+		free(wrong);
+	}
+	free(saved);
+	bench_end(&bench);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(t01_two_lines_of_one_attempt_make_one_alert),
+		cmocka_unit_test(t02_sites_are_told_in_the_order_of_names),
+		cmocka_unit_test(t03_a_site_at_rest_has_no_timer),
+		cmocka_unit_test(t04_timers_fire_in_order_for_many_sites),
+		cmocka_unit_test(t05_the_operator_is_told_what_he_cannot_do),
+		cmocka_unit_test(t06_saved_sites_come_back_as_they_were),
+		cmocka_unit_test(t07_other_forms_are_refused_with_a_sentence),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
