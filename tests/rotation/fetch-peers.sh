@@ -19,6 +19,7 @@ for package in *.deb; do
 	dpkg-deb -x "$package" ..
 done
 for package in *.deb; do
+	# shellcheck disable=SC2016 # dpkg-deb expands it
 	dpkg-deb -W --showformat='${Package} ${Version}\n' "$package"
 done >../versions
 cd ..
