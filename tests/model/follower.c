@@ -15,7 +15,7 @@ enum {
 
 struct follower {
 	char *pattern;
-	bool by_inotify;
+	struct follower_options options;
 	struct follower_events events;
 	struct rules *rules;
 	struct queue *queue;
@@ -37,14 +37,15 @@ static const struct rule_definition RULE = {
 };
 
 struct follower *
-follower_new(const char *directory, bool by_inotify, const struct follower_events *events)
+follower_new(const char *directory, const struct follower_options *options,
+	const struct follower_events *events)
 {
 	struct follower *follower = mem_new(sizeof(*follower));
 	struct err err = ERR_INIT;
 	size_t failed;
 
 	follower->pattern = mem_format("%s/*/AIUpdateSvc.log", directory);
-	follower->by_inotify = by_inotify;
+	follower->options = *options;
 	follower->events = *events;
 	follower->rules = rules_new(&RULE, 1, &failed, &err);
 	if (!follower->rules) {
@@ -100,28 +101,50 @@ read_ledger(void *owner, const char *input, uint64_t generation, struct ledger_e
 	return true;
 }
 
-void
-follower_start(struct follower *follower)
+/* Texts that a configuration points to. */
+struct texts {
+	char *paths[1];
+	char *rotated[5];
+};
+
+static struct config_input
+configuration(const struct follower *follower, struct texts *texts)
 {
 	static char name[] = "model", site[] = "{host}", any[] = "auto", zone[] = "UTC";
 	static char numbered[] = "{name}.*", dated[] = "{name}-*", between[] = "{stem}-*{ext}",
 		    rolled[] = "{stem}.lo_", kept[] = "{name}~";
-	char *paths[] = {follower->pattern};
-	char *rotated[] = {numbered, dated, between, rolled, kept};
-	const struct config_input config = {
+
+	*texts = (struct texts){{follower->pattern}, {numbered, dated, between, rolled, kept}};
+	return (struct config_input){
 		.name = name,
-		.paths = {paths, COUNT(paths)},
+		.paths = {texts->paths, COUNT(texts->paths)},
 		.site = site,
 		.start = CONFIG_START_BEGINNING,
-		.watch = follower->by_inotify ? CONFIG_WATCH_INOTIFY : CONFIG_WATCH_POLL,
-		.poll_interval = follower->by_inotify ? 10 * SECOND / 1000 : HOUR,
+		.watch = follower->options.by_inotify ? CONFIG_WATCH_INOTIFY : CONFIG_WATCH_POLL,
+		.poll_interval = follower->options.by_inotify ? 10 * SECOND / 1000 : HOUR,
 		.encoding = any,
 		.format = any,
 		.timezone = zone,
-		.rotated = {rotated, COUNT(rotated)},
+		.rotated = {texts->rotated, COUNT(texts->rotated)},
 		.on_lost_state = CONFIG_LOST_BEGIN,
-		.max_line = 65536,
+		.max_line = follower->options.max_line,
 	};
+}
+
+void
+follower_reload(struct follower *follower)
+{
+	struct texts texts;
+	const struct config_input config = configuration(follower, &texts);
+
+	input_configure(follower->input, &config, follower->rules, false);
+}
+
+void
+follower_start(struct follower *follower)
+{
+	struct texts texts;
+	const struct config_input config = configuration(follower, &texts);
 	const struct input_setup setup = {
 		.config = &config,
 		.rules = follower->rules,

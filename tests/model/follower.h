@@ -19,9 +19,15 @@ struct follower_events {
 	void (*counted)(void *owner, unsigned number);
 };
 
+struct follower_options {
+	bool by_inotify;   /* else it looks only when it is asked to */
+	uint64_t max_line; /* what is kept of a line */
+};
+
 /* Follows every log below `directory`, which must exist. */
 struct follower *
-follower_new(const char *directory, bool by_inotify, const struct follower_events *events);
+follower_new(const char *directory, const struct follower_options *options,
+	const struct follower_events *events);
 void
 follower_free(struct follower *follower);
 
@@ -33,6 +39,10 @@ void
 follower_stop(struct follower *follower); /* commits everything first */
 void
 follower_kill(struct follower *follower); /* what is not committed never was */
+
+/* The same configuration again, as a reload gives it. */
+void
+follower_reload(struct follower *follower);
 
 /* Lets the input look at everything, and takes what it reads. */
 void

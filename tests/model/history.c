@@ -414,6 +414,15 @@ step_start(struct run *run, struct stream *stream, uint32_t draw)
 }
 
 static void
+step_reload(struct run *run, struct stream *stream, uint32_t draw)
+{
+	(void)stream;
+	(void)draw;
+	if (follower_is_up(run->follower))
+		follower_reload(run->follower);
+}
+
+static void
 step_pause(struct run *run, struct stream *stream, uint32_t draw)
 {
 	(void)stream;
@@ -450,6 +459,7 @@ static const struct kind {
 	{"kill", 4, step_kill},
 	{"stop", 2, step_stop},
 	{"start", 5, step_start},
+	{"reload", 1, step_reload},
 	{"pause", 2, step_pause},
 };
 
@@ -580,7 +590,9 @@ history_run(const struct history *history, const char *directory, bool verbose, 
 		abort();
 	}
 	run.world = world_new(own, 1 + history->seed % WORLD_STREAMS, history->seed % 16 == 5);
-	run.follower = follower_new(own, history->seed >> 3 & 1,
+	run.follower = follower_new(own,
+		&(struct follower_options){
+			history->seed >> 3 & 1, history->seed >> 4 & 1 ? 65536 : 1024},
 		&(struct follower_events){run.world, world_on_read, world_on_counted});
 	begin(&run, history->seed);
 	for (size_t i = 0; i < history->count; i++) {

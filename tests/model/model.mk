@@ -13,3 +13,7 @@ test-model: $(BUILD)/model_test ## random histories of log files against a refer
 	@$(BUILD)/model_test $(MODEL)
 
 -include $(MODEL_OBJECTS:.o=.d)
+
+.PHONY: test-mutants
+test-mutants: ## planted bugs of the tailer, each caught by the model
+	@tests/model/mutants.sh $(BUILD)

@@ -1,6 +1,5 @@
 """The rows: what happens to log files in real life, as scripts over a World."""
 
-import ctypes
 import mmap
 import os
 import shutil
@@ -9,6 +8,7 @@ import subprocess
 import threading
 import time
 
+from tailer import build
 from world import KINDS, LOG, MODES
 
 ROWS = []
@@ -1098,6 +1098,43 @@ def f5(w):
             log.write(data)
 
 
+def preloaded(w, name):
+    w.options["environment"] = {
+        "LD_PRELOAD": os.path.abspath(os.path.join(build(), "preload.so")),
+        name: os.path.join(w.directory, name),
+    }
+    return w.options["environment"][name]
+
+
+@row("F6", "a share reports half the size, once", peers=False)
+def f6(w):
+    shrink = preloaded(w, "JUDGE_SHRINK")
+    w.begin()
+    for _ in range(3):
+        with w.away():
+            with open(shrink, "wb"):
+                pass
+            w.append(20)
+        w.settle()
+        time.sleep(1.2)
+
+
+@row("F12", "the clock jumps a day ahead, then two back", kinds=PLAIN, peers=False)
+def f12(w):
+    clock = preloaded(w, "JUDGE_CLOCK")
+    w.begin()
+    for seconds in (86400, -86400, 0):
+        with w.away():
+            w.append(20)
+            with open(clock + ".new", "w", encoding="ascii") as out:
+                out.write(str(seconds))
+            os.rename(clock + ".new", clock)
+            w.append(20)
+            w.mv(w.log, w.beside(f".{seconds}"))
+            w.append(20)
+        w.settle()
+
+
 @row("F7", "a directory that appears later, nested", ordered=False, peers=False)
 def f7(w):
     top = os.path.join(w.directory, "logs")
@@ -1414,6 +1451,3 @@ def k1(w):
         rotate(w)
         w.append(30)
     os.kill(w.tailer.process.pid, signal.SIGCONT)
-
-
-assert ctypes.sizeof(ctypes.c_void_p) == 8  # offsets of 5 GiB
