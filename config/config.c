@@ -320,7 +320,8 @@ read_main(struct load *load, const char *path)
 }
 
 static struct config *
-load_config(const char *path, bool is_lenient, struct config_problems *problems)
+load_config(
+	const char *path, bool is_lenient, config_check *check, struct config_problems *problems)
 {
 	*problems = (struct config_problems){0};
 	struct config *config = mem_new(sizeof *config);
@@ -333,6 +334,8 @@ load_config(const char *path, bool is_lenient, struct config_problems *problems)
 		read_main(load, path);
 	top_set_standards(&load->reading, &load->top);
 	check_whole(load);
+	if (check)
+		check(config, problems);
 	sort_problems(config, problems);
 	hide_secrets(problems);
 	free(load);
@@ -345,13 +348,19 @@ load_config(const char *path, bool is_lenient, struct config_problems *problems)
 struct config *
 config_load(const char *path, struct config_problems *problems)
 {
-	return load_config(path, false, problems);
+	return load_config(path, false, NULL, problems);
 }
 
 struct config *
 config_load_lenient(const char *path, struct config_problems *problems)
 {
-	return load_config(path, true, problems);
+	return load_config(path, true, NULL, problems);
+}
+
+struct config *
+config_load_checked(const char *path, config_check *check, struct config_problems *problems)
+{
+	return load_config(path, true, check, problems);
 }
 
 void

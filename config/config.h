@@ -152,6 +152,10 @@ void
 config_problems_add(struct config_problems *problems, struct config_place place, bool is_warning,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Does not show the line of the one that was added last: it may hold a secret. */
+void
+config_problems_hide_last(struct config_problems *problems);
+
 #define CONFIG_DEFAULT_PATH "/etc/aiwatch/aiwatch.yml"
 
 /*
@@ -177,6 +181,16 @@ config_free(struct config *config); /* takes NULL */
  */
 struct config *
 config_load_lenient(const char *path, struct config_problems *problems);
+
+/*
+ * As config_load_lenient, and `check` adds what it finds to the other problems before they are put
+ * in order. It is called where there are errors already, too: with what could be read.
+ */
+typedef void
+config_check(const struct config *config, struct config_problems *problems);
+
+struct config *
+config_load_checked(const char *path, config_check *check, struct config_problems *problems);
 
 /*
  * Writes problems for a person: `file:line:column: sentence`, then the line and a caret where the

@@ -98,6 +98,13 @@ config_problems_add(struct config_problems *problems, struct config_place place,
 	va_end(args);
 }
 
+void
+config_problems_hide_last(struct config_problems *problems)
+{
+	if (problems->left_out == 0 && problems->count > 0)
+		problems->item[problems->count - 1].is_private = true;
+}
+
 /* The file's beginning; "" where it is none that can be read without waiting. */
 static void
 read_shown(const char *path, struct buf *text)
@@ -177,7 +184,8 @@ print_problem(const struct config_problem *problem, bool colour, struct buf *out
 	struct buf text = BUF_INIT;
 	struct span line;
 	read_shown(place->file, &text);
-	if (find_line(buf_span(&text), place->line, &line))
+	/* NULs: UTF-16, of which no line could be shown. */
+	if (find_line(buf_span(&text), place->line, &line) && !memchr(line.p, '\0', line.n))
 		print_line(line, place->column, colour, out);
 	buf_fini(&text);
 }

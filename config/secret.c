@@ -112,7 +112,7 @@ read_source(struct reading *reading, const struct config_key *key, const struct 
 		reading_fail(reading, node, key,
 			"a secret is not written here but named: {file: PATH}, {credential: NAME} "
 			"or {env: NAME}");
-		reading->problems->item[reading->problems->count - 1].is_private = true;
+		config_problems_hide_last(reading->problems);
 		return false;
 	}
 	struct err err = ERR_INIT;

@@ -107,8 +107,11 @@ glob_check(const char *text, struct err *err)
 	if (*text == '\0')
 		return err_set(err, "a path must not be empty");
 	for (const char *p = text; *p; p++) {
-		if (*p == '\\' && *++p == '\0')
-			return err_set(err, "ends in \"\\\"");
+		if (*p == '\\') {
+			if (*++p == '\0')
+				return err_set(err, "ends in \"\\\"");
+			continue;
+		}
 		if (*p == '[' && !(p = set_end(p + 1)))
 			return err_set(err, "\"[\" without \"]\" behind it");
 		if (p[0] != '*' || p[1] != '*')

@@ -9,6 +9,7 @@
 struct builder {
 	yaml_parser_t parser;
 	const char *file;
+	struct span text;
 	struct config_problems *problems;
 };
 
@@ -25,6 +26,32 @@ fail(struct builder *b, yaml_mark_t mark, const char *sentence)
 	return false;
 }
 
+/* libyaml tells of a byte that it cannot decode only how far in the file it is. */
+static struct config_place
+place_of_byte(const struct builder *b, size_t offset)
+{
+	struct config_place place = {b->file, 1, 1};
+	for (size_t i = 0; i < offset && i < b->text.n; i++) {
+		place.column++;
+		if (b->text.p[i] == '\n') {
+			place.line++;
+			place.column = 1;
+		}
+	}
+	return place;
+}
+
+static bool
+is_tab_at(const struct builder *b, yaml_mark_t mark)
+{
+	struct span rest = b->text;
+	for (size_t i = 0; i < mark.line; i++) {
+		const char *end = rest.n ? memchr(rest.p, '\n', rest.n) : NULL;
+		rest = end ? span_from(rest, (size_t)(end - rest.p) + 1) : (struct span){0};
+	}
+	return mark.column < rest.n && rest.p[mark.column] == '\t';
+}
+
 /* What libyaml says of itself: a problem with its mark, and perhaps what it was reading. */
 static bool
 fail_syntax(struct builder *b)
@@ -32,16 +59,17 @@ fail_syntax(struct builder *b)
 	const yaml_parser_t *p = &b->parser;
 	const char *problem = p->problem ? p->problem : "cannot be read";
 	struct config_place place = place_of(b, p->problem_mark);
-	if (p->error == YAML_READER_ERROR) {
-		place = place_of(b, p->mark);
-		config_problems_add(b->problems, place, false, "is no YAML: %s at byte %zu",
-			problem, p->problem_offset);
-	} else if (p->context) {
+	if (p->error == YAML_READER_ERROR)
+		config_problems_add(b->problems, place_of_byte(b, p->problem_offset), false,
+			"is no YAML: %s", problem);
+	else if (p->error == YAML_SCANNER_ERROR && is_tab_at(b, p->problem_mark))
+		config_problems_add(b->problems, place, false,
+			"is no YAML: a tab stands where blanks must; YAML takes no tab to indent");
+	else if (p->context)
 		config_problems_add(b->problems, place, false, "is no YAML: %s (%s from line %zu)",
 			problem, p->context, p->context_mark.line + 1);
-	} else {
+	else
 		config_problems_add(b->problems, place, false, "is no YAML: %s", problem);
-	}
 	return false;
 }
 
@@ -187,7 +215,7 @@ add_stream(struct builder *b, struct node *root)
 bool
 tree_parse(struct node *root, const char *file, struct span text, struct config_problems *problems)
 {
-	struct builder b = {.file = file, .problems = problems};
+	struct builder b = {.file = file, .text = text, .problems = problems};
 	*root = (struct node){.kind = NODE_SCALAR, .is_plain = true, .place = {file, 1, 1}};
 	root->text = mem_text("");
 	if (!yaml_parser_initialize(&b.parser))

@@ -118,6 +118,10 @@ find_word(struct reading *reading, const struct config_key *key, const struct no
 	*found = i;
 	if (key->words[i])
 		return true;
+	if (!key->words[1])
+		return reading_fail(reading, node, key,
+			"\"%s\" is not served by this version, only \"%s\" is", text,
+			key->words[0]);
 	struct buf words = BUF_INIT;
 	describe_words(key->words, text, &words);
 	reading_fail(reading, node, key, "\"%s\" is none of %s", text, words.p);
