@@ -1,0 +1,100 @@
+#include "config/config.h"
+#include "daemon/base/term.h"
+#include "daemon/ruleset.h"
+#include "daemon/verb.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void
+write_out(struct buf *text, FILE *stream)
+{
+	if (text->n > 0)
+		fwrite(text->p, 1, text->n, stream);
+	buf_fini(text);
+}
+
+static void
+print_problems(const struct config_problems *problems)
+{
+	struct buf text = BUF_INIT;
+	config_problems_print(problems, term_has_colour(STDERR_FILENO), &text);
+	write_out(&text, stderr);
+}
+
+static void
+print_summary(const struct config *config, const struct rules *rules)
+{
+	size_t slow = 0;
+	struct buf text = BUF_INIT;
+	buf_format(&text, "%s: %zu input%s, %zu rule%s, %zu sink%s",
+		config->path ? config->path : "defaults", config->input_count,
+		config->input_count == 1 ? "" : "s", config->rule_count,
+		config->rule_count == 1 ? "" : "s", config->sink_count,
+		config->sink_count == 1 ? "" : "s");
+	for (size_t i = 0; i < rules_count(rules); i++) {
+		if (rules_literal(rules, i))
+			continue;
+		buf_format(&text, "%s%s", slow++ == 0 ? "; slow, for want of a literal: " : ", ",
+			rules_definition(rules, i)->name);
+	}
+	buf_add_byte(&text, '\n');
+	write_out(&text, stdout);
+}
+
+static bool
+take_arguments(int argc, char **argv, bool *print)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--print") != 0)
+			return false;
+		*print = true;
+	}
+	return true;
+}
+
+static int
+run_check_config(const char *config_path, int argc, char **argv)
+{
+	bool print = false;
+	if (!take_arguments(argc, argv, &print))
+		return verb_usage_error(&VERB_CHECK_CONFIG, "only --print is taken");
+	const char *path = config_find(config_path);
+	if (!path)
+		fprintf(stderr, "aiwatch: no %s: the defaults are used\n", CONFIG_DEFAULT_PATH);
+	struct config_problems problems;
+	struct config *config = config_load_checked(path, ruleset_check, &problems);
+	print_problems(&problems);
+	config_problems_fini(&problems);
+	if (!config)
+		return EXIT_CONFIG;
+	if (print) {
+		struct buf text = BUF_INIT;
+		config_print(config, &text);
+		write_out(&text, stdout);
+	} else {
+		struct rules *rules = ruleset_compile(config, &problems);
+		print_summary(config, rules);
+		rules_free(rules);
+	}
+	config_free(config);
+	return 0;
+}
+
+const struct verb VERB_CHECK_CONFIG = {
+	.name = "check-config",
+	.arguments = "[--print]",
+	.summary = "read the configuration, compile the rules, open nothing",
+	.help = "Prints everything that is wrong with the configuration, each as\n"
+		"`file:line:column: sentence` with the line and a caret, and otherwise one line:\n"
+		"what is configured, and which rules are slow for want of a literal. A secret "
+		"that\n"
+		"this user may not read is a warning.\n"
+		"\n"
+		"  --print       print the whole configuration as it is understood, defaults and\n"
+		"                shipped rules included, as YAML; secrets as where they come from\n"
+		"\n"
+		"exit: 0 good, 78 not\n",
+	.run = run_check_config,
+};
