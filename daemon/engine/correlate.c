@@ -92,18 +92,26 @@ heap_set(struct correlate *correlate, size_t slot, struct row *row)
 	row->slot = slot;
 }
 
+/* Of two that are due at once the first by name is first: replays keep their order. */
+static bool
+is_before(const struct row *a, const struct row *b)
+{
+	return a->due < b->due ||
+	       (a->due == b->due && strcmp(site_name(a->site), site_name(b->site)) < 0);
+}
+
 /* Moves the row from the slot towards the root, then towards the leaves, to where it belongs. */
 static void
 heap_place(struct correlate *correlate, size_t slot, struct row *row)
 {
 	struct row **heap = correlate->heap;
-	for (; slot && heap[(slot - 1) / 2]->due > row->due; slot = (slot - 1) / 2)
+	for (; slot && is_before(row, heap[(slot - 1) / 2]); slot = (slot - 1) / 2)
 		heap_set(correlate, slot, heap[(slot - 1) / 2]);
 	for (;;) {
 		size_t child = 2 * slot + 1;
-		if (child + 1 < correlate->heap_count && heap[child + 1]->due < heap[child]->due)
+		if (child + 1 < correlate->heap_count && is_before(heap[child + 1], heap[child]))
 			child++;
-		if (child >= correlate->heap_count || heap[child]->due >= row->due)
+		if (child >= correlate->heap_count || !is_before(heap[child], row))
 			break;
 		heap_set(correlate, slot, heap[child]);
 		slot = child;

@@ -231,9 +231,13 @@ site_replace_text(char **text, char *with)
 	*text = with;
 }
 
+/* Another cause's name and advice are no word for the trouble of a certificate. */
 static void
-note_cause(struct trouble *trouble, const struct sighting *sighting)
+note_cause(struct trouble *trouble, enum alert_kind kind, const struct sighting *sighting)
 {
+	bool other = sighting->event == EVENT_ENROLL_FAILED || sighting->event == EVENT_SYNC_FAILED;
+	if (other != (kind == ALERT_SYNC_FAILING))
+		return;
 	if (sighting->cause)
 		site_replace_text(
 			&trouble->incident.cause, bounded_text(sighting->cause, CAUSE_TEXT_MAX));
@@ -265,7 +269,7 @@ site_take_failure(const struct turn *turn, const struct sighting *sighting)
 		reading.kind = ALERT_CERTIFICATE_EXPIRED;
 	struct trouble *trouble = &attempts->trouble[reading.kind];
 	count(site, &line, &reading);
-	note_cause(trouble, sighting);
+	note_cause(trouble, reading.kind, sighting);
 	if (!is_report)
 		keep(attempts, &line, &reading);
 	bool waited = site->state == SITE_ENROLL_REJECTED;

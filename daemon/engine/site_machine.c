@@ -273,13 +273,14 @@ site_print_machine(struct buf *out)
 {
 	buf_format(out, "%-30s", "");
 	for (int state = 0; state < SITE_STATES; state++)
-		buf_format(out, " %-16s", site_state_name((enum site_state)state));
+		buf_format(out, " %-*s", state + 1 < SITE_STATES ? 16 : 0,
+			site_state_name((enum site_state)state));
 	buf_add_text(out, "\n");
 	for (int input = 0; input < SITE_INPUTS; input++) {
 		buf_format(out, "%-30s", INPUT[input].name);
 		for (int state = 0; state < SITE_STATES; state++) {
 			int cell = MACHINE[state][input];
-			buf_format(out, " %-16s",
+			buf_format(out, " %-*s", state + 1 < SITE_STATES ? 16 : 0,
 				cell ? site_state_name((enum site_state)(cell - 1)) : "-");
 		}
 		buf_add_text(out, "\n");
