@@ -97,7 +97,7 @@ static bool
 is_before(const struct row *a, const struct row *b)
 {
 	return a->due < b->due ||
-	       (a->due == b->due && strcmp(site_name(a->site), site_name(b->site)) < 0);
+	       (a->due == b->due && strcmp(site_key(a->site), site_key(b->site)) < 0);
 }
 
 /* Moves the row from the slot towards the root, then towards the leaves, to where it belongs. */
@@ -179,7 +179,7 @@ static struct row *
 add(struct correlate *correlate, struct site *site)
 {
 	struct row *row = mem_new(sizeof *row);
-	const char *name = site_name(site);
+	const char *name = site_key(site);
 	row->site = site;
 	row->slot = NO_SLOT;
 	HASH_ADD_KEYPTR(hh, correlate->table, name, strlen(name), row);
@@ -331,13 +331,13 @@ correlate_load(struct correlate *correlate, const char *saved, struct err *err)
 	struct site *site = site_load(saved, err);
 	if (!site)
 		return err_context(err, "saved site");
-	struct row *row = find(correlate, site_name(site));
+	struct row *row = find(correlate, site_key(site));
 	if (row) {
 		struct site *old = row->site;
 		HASH_DEL(correlate->table, row);
 		row->site = site;
 		HASH_ADD_KEYPTR(
-			hh, correlate->table, site_name(site), strlen(site_name(site)), row);
+			hh, correlate->table, site_key(site), strlen(site_key(site)), row);
 		site_free(old);
 	} else {
 		row = add(correlate, site);
@@ -354,7 +354,7 @@ static int
 by_name(const void *a, const void *b)
 {
 	const struct row *const *left = a, *const *right = b;
-	return strcmp(site_name((*left)->site), site_name((*right)->site));
+	return strcmp(site_key((*left)->site), site_key((*right)->site));
 }
 
 void

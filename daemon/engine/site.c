@@ -49,7 +49,7 @@ site_free(struct site *site)
 }
 
 const char *
-site_name(const struct site *site)
+site_key(const struct site *site)
 {
 	return site->name;
 }

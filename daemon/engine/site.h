@@ -16,7 +16,7 @@ site_new(const char *name);
 void
 site_free(struct site *site); /* takes NULL */
 const char *
-site_name(const struct site *site);
+site_key(const struct site *site);
 
 void
 site_on_sighting(struct site *site, const struct correlate_options *options,

@@ -114,6 +114,7 @@ note_history(struct run *run, const struct incident *incident)
 	assert_true(i < HISTORY_MAX);
 	if (i == run->history_count)
 		run->history_count++;
+	free(run->history[i].site);
 	run->history[i] = *incident;
 	run->history[i].site = mem_text(incident->site);
 	run->history[i].evidence_count = 0;
