@@ -45,6 +45,16 @@ is_plain(struct run *run, struct stream *stream)
 	return log_of(run, stream) && !stream->source && !stream->is_linked;
 }
 
+/* And nobody else keeps its file: it is deleted when another is renamed over it. */
+static bool
+is_replaceable(struct run *run, struct stream *stream)
+{
+	const struct object *log = log_of(run, stream);
+
+	return is_plain(run, stream) && log->bytes.n > 0 && log->names == 1 &&
+	       log != stream->writer;
+}
+
 static unsigned
 line_count(uint32_t *draw)
 {
@@ -75,6 +85,22 @@ append(struct run *run, struct stream *stream, const char *name, uint32_t *draw,
 		may_half && take(draw, 3) == 0, header, *draw, &bytes);
 	world_append(run->world, stream, name, &bytes);
 	buf_fini(&bytes);
+}
+
+static void
+look_or_die(struct run *run, uint32_t *draw)
+{
+	const unsigned choice = take(draw, 6);
+
+	if (!follower_is_up(run->follower))
+		return;
+	if (choice < 3)
+		follower_look(run->follower);
+	if (choice == 3) {
+		follower_kill(run->follower);
+		world_on_down(run->world);
+		follower_start(run->follower);
+	}
 }
 
 static void
@@ -140,6 +166,7 @@ step_copytruncate(struct run *run, struct stream *stream, uint32_t draw)
 		return;
 	shift(run, stream);
 	world_copy(run->world, stream, log, log->bytes.n, ".1");
+	look_or_die(run, &draw);
 	if (take(&draw, 8) == 0)
 		append(run, stream, "", &draw, false);
 	world_truncate(run->world, stream, "");
@@ -183,7 +210,7 @@ replace(struct run *run, struct stream *stream, const struct object *source, uin
 static void
 step_replace(struct run *run, struct stream *stream, uint32_t draw)
 {
-	if (is_plain(run, stream) && log_of(run, stream)->bytes.n > 0)
+	if (is_replaceable(run, stream))
 		replace(run, stream, log_of(run, stream), &draw);
 }
 
@@ -192,7 +219,7 @@ step_older(struct run *run, struct stream *stream, uint32_t draw)
 {
 	struct object *log = log_of(run, stream);
 
-	if (!is_plain(run, stream) || log->bytes.n == 0)
+	if (!is_replaceable(run, stream))
 		return;
 	world_copy(run->world, stream, log, take(&draw, (unsigned)log->bytes.n), SWAP);
 	stream->source = log;
@@ -206,22 +233,6 @@ step_newer(struct run *run, struct stream *stream, uint32_t draw)
 		return;
 	replace(run, stream, stream->source, &draw);
 	stream->source = NULL;
-}
-
-static void
-look_or_die(struct run *run, uint32_t *draw)
-{
-	const unsigned choice = take(draw, 6);
-
-	if (!follower_is_up(run->follower))
-		return;
-	if (choice < 3)
-		follower_look(run->follower);
-	if (choice == 3) {
-		follower_kill(run->follower);
-		world_on_down(run->world);
-		follower_start(run->follower);
-	}
 }
 
 /* In place: truncated, then written again from its beginning with more behind it, in pieces. */
@@ -277,6 +288,7 @@ step_roll(struct run *run, struct stream *stream, uint32_t draw)
 	} else {
 		world_copy(run->world, stream, log, log->bytes.n, ROLLED);
 		world_reconsider(run->world);
+		look_or_die(run, &draw);
 		world_truncate(run->world, stream, "");
 	}
 	if (take(&draw, 3))
@@ -289,7 +301,7 @@ step_roll_synced(struct run *run, struct stream *stream, uint32_t draw)
 {
 	struct object *log = log_of(run, stream);
 
-	if (!is_plain(run, stream) || log->bytes.n == 0)
+	if (!is_replaceable(run, stream))
 		return;
 	world_copy(run->world, stream, log, log->bytes.n, SWAP);
 	if (take(&draw, 3))

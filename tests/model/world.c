@@ -252,6 +252,7 @@ world_pack(struct world *world, struct stream *stream, const char *name, const c
 	struct object *object = world_find(world, stream, name);
 	struct archive *archive = archive_write_new();
 	struct archive_entry *entry = archive_entry_new();
+	struct object *copy;
 	char path[512];
 
 	world_path(stream, packed, path, sizeof(path));
@@ -268,7 +269,10 @@ world_pack(struct world *world, struct stream *stream, const char *name, const c
 	archive_entry_free(entry);
 	if (find_name(stream, packed))
 		drop_name(stream, find_name(stream, packed));
-	add_name(stream, packed, object, true);
+	/* An inode of its own: a writer that holds the old one changes nothing in it. */
+	copy = new_object(world);
+	buf_add(&copy->bytes, object->bytes.p, object->bytes.n);
+	add_name(stream, packed, copy, true);
 	world_unlink(world, stream, name);
 }
 
@@ -425,6 +429,8 @@ world_on_counted(void *owner, unsigned number)
 
 	line->counted++;
 	line->waiting = false;
+	if (line->home)
+		line->home->is_known = true;
 	if (line->late || !line->complete)
 		return;
 	if (number < stream->last_counted && line->counted == 1)
@@ -465,7 +471,8 @@ world_reconsider(struct world *world)
 	uint8_t *found = mem_new(WORLD_LINES);
 
 	for (const struct object *object = world->objects; object; object = object->next)
-		if (object->beside > 0 || object->held || (object->names > 0 && geteuid() == 0))
+		if (object->beside > 0 || object->held ||
+			(object->names > 0 && object->is_known && geteuid() == 0))
 			mark_lines(object, found);
 	for (unsigned i = 0; i < world->stream_count; i++)
 		if (world->streams[i].source)

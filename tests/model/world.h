@@ -26,6 +26,7 @@ struct object {
 	unsigned names;	 /* that lead to it */
 	unsigned beside; /* names beside the log, or the log's own: where a follower looks */
 	bool held;	 /* the follower that runs has read a line that was written to it */
+	bool is_known;	 /* a line that was written to it was committed */
 	unsigned half;	 /* number of the half line at its end, 0 for none */
 	struct buf rest; /* the bytes that complete it */
 	struct object *next;
