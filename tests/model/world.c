@@ -222,6 +222,34 @@ set_half(struct object *to, unsigned half, const struct buf *rest)
 	to->half = half;
 }
 
+static void
+mark_lines(const struct object *object, uint8_t *found)
+{
+	const char *at = object->bytes.p, *end = at + object->bytes.n;
+	const char *newline;
+
+	while (at < end && (newline = memchr(at, '\n', (size_t)(end - at)))) {
+		unsigned number;
+
+		if (newline - at > 34 && at[26] == 'h' && (number = (unsigned)atoi(at + 27)) > 0 &&
+			number < WORLD_LINES)
+			found[number] = 1;
+		at = newline + 1;
+	}
+}
+
+/* A line that stands in two files does not tell which of them was read. */
+static void
+mark_copied(struct world *world, const struct object *object)
+{
+	uint8_t *found = mem_new(WORLD_LINES);
+
+	mark_lines(object, found);
+	for (unsigned i = 1; i < world->next; i++)
+		world->lines[i].copied |= found[i];
+	free(found);
+}
+
 void
 world_copy(struct world *world, struct stream *stream, const struct object *from, size_t n,
 	const char *to)
@@ -240,6 +268,7 @@ world_copy(struct world *world, struct stream *stream, const struct object *from
 	close(fd);
 	buf_clear(&object->bytes);
 	buf_add(&object->bytes, from->bytes.p, n);
+	mark_copied(world, object);
 	if (n == from->bytes.n)
 		set_half(object, from->half, &from->rest);
 	else
@@ -272,6 +301,7 @@ world_pack(struct world *world, struct stream *stream, const char *name, const c
 	/* An inode of its own: a writer that holds the old one changes nothing in it. */
 	copy = new_object(world);
 	buf_add(&copy->bytes, object->bytes.p, object->bytes.n);
+	mark_copied(world, copy);
 	add_name(stream, packed, copy, true);
 	world_unlink(world, stream, name);
 }
@@ -321,6 +351,7 @@ finish_half(struct world *world, struct stream *stream, struct object *object, s
 		return;
 	buf_add(out, object->rest.p, object->rest.n);
 	world->lines[object->half].complete = true;
+	world->lines[object->half].home = object;
 	world->lines[object->half].late =
 		object == stream->writer && object != world_find(world, stream, "");
 	set_half(object, 0, NULL);
@@ -416,7 +447,7 @@ world_on_read(void *owner, unsigned number)
 	if (number >= world->next)
 		return;
 	world->lines[number].waiting = true;
-	if (world->lines[number].home)
+	if (!world->lines[number].copied)
 		world->lines[number].home->held = true;
 }
 
@@ -429,7 +460,7 @@ world_on_counted(void *owner, unsigned number)
 
 	line->counted++;
 	line->waiting = false;
-	if (line->home)
+	if (!line->copied)
 		line->home->is_known = true;
 	if (line->late || !line->complete)
 		return;
@@ -447,22 +478,6 @@ world_on_down(struct world *world)
 	for (struct object *object = world->objects; object; object = object->next)
 		object->held = false;
 	world_reconsider(world);
-}
-
-static void
-mark_lines(const struct object *object, uint8_t *found)
-{
-	const char *at = object->bytes.p, *end = at + object->bytes.n;
-	const char *newline;
-
-	while (at < end && (newline = memchr(at, '\n', (size_t)(end - at)))) {
-		unsigned number;
-
-		if (newline - at > 34 && at[26] == 'h' && (number = (unsigned)atoi(at + 27)) > 0 &&
-			number < WORLD_LINES)
-			found[number] = 1;
-		at = newline + 1;
-	}
 }
 
 void

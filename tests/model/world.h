@@ -47,7 +47,8 @@ struct line {
 	bool waiting; /* read, not committed */
 	bool complete;
 	bool excused;
-	bool late; /* written behind a newer file's lines */
+	bool copied; /* stands, or stood, in more than one file */
+	bool late;   /* written behind a newer file's lines */
 };
 
 struct stream {
