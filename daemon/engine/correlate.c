@@ -336,8 +336,7 @@ correlate_load(struct correlate *correlate, const char *saved, struct err *err)
 		struct site *old = row->site;
 		HASH_DEL(correlate->table, row);
 		row->site = site;
-		HASH_ADD_KEYPTR(
-			hh, correlate->table, site_key(site), strlen(site_key(site)), row);
+		HASH_ADD_KEYPTR(hh, correlate->table, site_key(site), strlen(site_key(site)), row);
 		site_free(old);
 	} else {
 		row = add(correlate, site);

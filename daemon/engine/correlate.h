@@ -14,6 +14,9 @@ struct correlate_options {
 	int64_t repeat_every;
 	int64_t resolve_after;
 	int64_t silent_after;
+	/* The caller reads files in the order of time: what another file's backlog tells of old is
+	 * no stray. */
+	bool in_order;
 };
 
 /* An event as it comes from an input. Texts borrow for the call. */
@@ -139,6 +142,9 @@ struct site_view {
 	bool acknowledged;
 	int64_t silenced_until;		 /* TIME_NONE for not */
 	const struct incident *incident; /* the open one, or NULL */
+	/* What the state rests on, also before it is an incident (no id); NULL where nothing. */
+	const struct incident *trouble;
+	const char *advice; /* of the rule for that trouble, NULL for the default */
 };
 
 /* Calls `visit` for each site, in the order of names. */

@@ -92,8 +92,8 @@ static bool
 is_stale(const struct site *site, const struct correlate_options *options,
 	const struct sighting *sighting, const uint8_t file[16])
 {
-	return sighting->backlog && sighting->time != TIME_NONE && site->last_time != TIME_NONE &&
-	       sighting->time < site->last_time - options->window &&
+	return sighting->backlog && !options->in_order && sighting->time != TIME_NONE &&
+	       site->last_time != TIME_NONE && sighting->time < site->last_time - options->window &&
 	       memcmp(site->last_file, file, sizeof site->last_file) != 0;
 }
 
@@ -350,8 +350,8 @@ site_get_view(const struct site *site, struct site_view *view)
 {
 	const struct trouble *open = site_open_trouble(site);
 	enum alert_kind kind = site_kind_of(site->state);
-	const struct incident *of_state =
-		kind == ALERT_KINDS ? NULL : &site->attempts->trouble[kind].incident;
+	const struct trouble *trouble = kind == ALERT_KINDS ? NULL : &site->attempts->trouble[kind];
+	const struct incident *of_state = trouble ? &trouble->incident : NULL;
 	*view = (struct site_view){
 		.name = site->name,
 		.state = site->state,
@@ -364,5 +364,7 @@ site_get_view(const struct site *site, struct site_view *view)
 		.incident = open	   ? &open->incident
 			    : site->silent ? &site->silent->incident
 					   : NULL,
+		.trouble = of_state,
+		.advice = trouble ? trouble->advice : NULL,
 	};
 }

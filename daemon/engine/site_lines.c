@@ -241,7 +241,7 @@ note_cause(struct trouble *trouble, enum alert_kind kind, const struct sighting 
 	if (sighting->cause)
 		site_replace_text(
 			&trouble->incident.cause, bounded_text(sighting->cause, CAUSE_TEXT_MAX));
-	if (sighting->advice)
+	if (sighting->cause || sighting->advice)
 		site_replace_text(&trouble->advice, mem_text(sighting->advice));
 }
 
