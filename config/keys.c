@@ -37,14 +37,15 @@ static const struct config_key INPUT_KEY[] = {
 		.is_required = true,
 		.help = "what the input is called in status, metrics and messages; unique"},
 	{.name = "paths",
-		.type = KEY_PATHS,
+		.type = KEY_TEXTS,
 		AT(config_input, paths),
-		.check = glob_check,
+		.check = path_glob_check,
 		.least = 1,
 		.most = 1000,
 		.is_required = true,
 		.takes_one = true,
-		.help = "globs of the files to follow; names are compared without case, ** crosses "
+		.help = "absolute globs of the files to follow; names are compared without case, "
+			"** crosses "
 			"directories"},
 	{.name = "site",
 		.type = KEY_TEXT,

@@ -17,7 +17,6 @@ enum key_type {
 	KEY_SIZE,     /* uint64_t, bytes */
 	KEY_DURATION, /* int64_t, microseconds */
 	KEY_TEXTS,    /* struct config_list */
-	KEY_PATHS,    /* struct config_list, each as KEY_PATH */
 	KEY_PAIRS,    /* struct config_pairs */
 	KEY_SECRETS,  /* struct config_pairs whose values may be secrets */
 	KEY_SECRET,   /* struct config_secret */

@@ -174,7 +174,6 @@ static void (*const PRINT[KEY_TYPES])(
 	[KEY_SIZE] = print_size,
 	[KEY_DURATION] = print_duration,
 	[KEY_TEXTS] = print_texts,
-	[KEY_PATHS] = print_texts,
 	[KEY_PAIRS] = print_pairs,
 	[KEY_SECRETS] = print_pairs,
 	[KEY_SECRET] = print_secret,
@@ -193,7 +192,6 @@ is_absent(const struct config_key *key, const void *value)
 	case KEY_PATH:
 		return *(char *const *)value == NULL;
 	case KEY_TEXTS:
-	case KEY_PATHS:
 		return ((const struct config_list *)value)->count == 0;
 	case KEY_PAIRS:
 	case KEY_SECRETS:

@@ -3,19 +3,21 @@
 #include "daemon/base/mem.h"
 #include "daemon/base/span.h"
 
+enum { WILDCARDS_MAX = 16, COMPONENTS_MAX = 48 };
+
 static const char *const SITE_NAME[] = {"host", "dir", "file", NULL};
 static const char *const ROTATED_NAME[] = {"name", "stem", "ext", NULL};
 
 static bool
 is_number(struct span s)
 {
-	if (s.n < 1 || s.n > 2 || s.p[0] == '0')
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
+	unsigned number = 0;
+	for (size_t i = 0; i < s.n && i < 3; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9' || s.p[0] == '0')
 			return false;
+		number = number * 10 + (unsigned)(s.p[i] - '0');
 	}
-	return true;
+	return number >= 1 && number <= WILDCARDS_MAX;
 }
 
 static bool
@@ -73,16 +75,6 @@ template_check_site(const char *text, struct err *err)
 	return check_template(text, SITE_NAME, true, err);
 }
 
-bool
-template_check_rotated(const char *text, struct err *err)
-{
-	if (strchr(text, '/'))
-		return err_set(err, "a rotated file is looked for beside its log: no \"/\" here");
-	if (strcmp(text, "{name}") == 0)
-		return err_set(err, "{name} alone is the log itself");
-	return check_template(text, ROTATED_NAME, false, err) && glob_check(text, err);
-}
-
 /* Behind a `[`: returns the `]` that ends the set, or NULL. */
 static const char *
 set_end(const char *p)
@@ -91,29 +83,34 @@ set_end(const char *p)
 		p++;
 	if (*p == ']')
 		p++;
-	while (*p && *p != ']' && *p != '/') {
-		if (p[0] == '[' && p[1] == ':') {
-			const char *end = strstr(p, ":]");
-			p = end ? end + 1 : p;
-		}
-		p++;
-	}
+	p += strcspn(p, "]/");
 	return *p == ']' ? p : NULL;
 }
 
-bool
-glob_check(const char *text, struct err *err)
+static bool
+check_set(const char **p, struct err *err)
 {
-	if (*text == '\0')
-		return err_set(err, "a path must not be empty");
+	const char *end = set_end(*p + 1);
+	if (!end)
+		return err_set(err, "\"[\" without \"]\" behind it");
+	if (memmem(*p, (size_t)(end - *p), "[:", 2) && (*p)[1] != ':')
+		return err_set(
+			err, "a class as [:alpha:] is not known here; write a range as [a-z]");
+	*p = end;
+	return true;
+}
+
+static bool
+check_glob(const char *text, struct err *err)
+{
 	for (const char *p = text; *p; p++) {
 		if (*p == '\\') {
 			if (*++p == '\0')
 				return err_set(err, "ends in \"\\\"");
 			continue;
 		}
-		if (*p == '[' && !(p = set_end(p + 1)))
-			return err_set(err, "\"[\" without \"]\" behind it");
+		if (*p == '[' && !check_set(&p, err))
+			return false;
 		if (p[0] != '*' || p[1] != '*')
 			continue;
 		bool is_whole = (p == text || p[-1] == '/') && (p[2] == '/' || p[2] == '\0');
@@ -121,7 +118,45 @@ glob_check(const char *text, struct err *err)
 			return err_set(err, "\"**\" must stand alone between two \"/\"");
 		p++;
 	}
+	return true;
+}
+
+bool
+template_check_rotated(const char *text, struct err *err)
+{
+	if (strchr(text, '/'))
+		return err_set(err, "a rotated file is looked for beside its log: no \"/\" here");
+	if (strcmp(text, "{name}") == 0)
+		return err_set(err, "{name} alone is the log itself");
+	return check_template(text, ROTATED_NAME, false, err) && check_glob(text, err);
+}
+
+/* How many components; -1 where one is "..". */
+static int
+count_components(const char *text)
+{
+	int count = 0;
+	for (const char *p = text; *p; p += strcspn(p, "/")) {
+		p += strspn(p, "/");
+		size_t n = strcspn(p, "/");
+		if (n == 2 && p[0] == '.' && p[1] == '.')
+			return -1;
+		count += n > 0;
+	}
+	return count;
+}
+
+bool
+path_glob_check(const char *text, struct err *err)
+{
+	if (*text != '/')
+		return err_set(err, "a path must be absolute: it must begin with \"/\"");
+	int count = count_components(text);
+	if (count < 0)
+		return err_set(err, "a path must not hold \"..\"");
+	if (count > COMPONENTS_MAX)
+		return err_set(err, "a path has at most %d components", COMPONENTS_MAX);
 	if (text[strlen(text) - 1] == '/')
 		return err_set(err, "ends in \"/\": a file is wanted, as in \"…/*.log\"");
-	return true;
+	return check_glob(text, err);
 }

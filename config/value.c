@@ -408,7 +408,7 @@ value_set_texts(struct reading *reading, const struct config_key *key, const str
 	if (!check_count(reading, key, node, count))
 		return false;
 	struct config_list new = {.item = mem_array(count, sizeof *new.item)};
-	bool is_path = key->type == KEY_PATHS || key->type == KEY_INCLUDE;
+	bool is_path = key->type == KEY_INCLUDE;
 	bool ok = true;
 	for (size_t i = 0; i < count; i++) {
 		char *text = read_text(reading, key, &item[i], TEXT_MAX, is_path);
@@ -554,7 +554,6 @@ static const struct {
 	[KEY_SIZE] = {set_number, NULL},
 	[KEY_DURATION] = {set_number, NULL},
 	[KEY_TEXTS] = {set_texts, fini_texts},
-	[KEY_PATHS] = {set_texts, fini_texts},
 	[KEY_PAIRS] = {set_pairs, fini_pairs},
 	[KEY_SECRETS] = {set_pairs, fini_pairs},
 	[KEY_SECRET] = {set_secret, fini_secret},
