@@ -207,7 +207,7 @@ check_tls(struct load *load, const struct config_sink *sink)
 	struct config_problems *problems = load->reading.problems;
 	const char *key = sink->ca ? "ca" : sink->cert ? "cert" : sink->key ? "key" : NULL;
 	const char *at = sink->type == CONFIG_SINK_SYSLOG ? sink->address : sink->url;
-	bool is_tls = strncasecmp(at, "tls:", 4) == 0 || strncasecmp(at, "https:", 6) == 0;
+	bool is_tls = !at || strncasecmp(at, "tls:", 4) == 0 || strncasecmp(at, "https:", 6) == 0;
 	if ((key || sink->insecure) && !is_tls)
 		config_problems_add(problems, sink->place, false,
 			"sink %s: \"%s\" has no use where %s", sink->name, key ? key : "insecure",

@@ -88,9 +88,12 @@ struct config_sink {
 	/* syslog */
 	char *address; /* "/dev/log", "udp://HOST:PORT", "tcp://…", "tls://…" */
 	char *facility;
-	/* webhook; ca, cert, key and insecure are syslog's too where its address is tls://… */
+	/* webhook (url NULL: the format's own); ca, cert, key and insecure are syslog's too where
+	 * its address is tls://… */
 	char *url;
 	char *format;
+	struct config_secret routing_key; /* pagerduty */
+	char *body;			  /* template */
 	struct config_secret secret;
 	struct config_secret bearer;
 	struct config_pairs headers;

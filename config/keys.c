@@ -15,7 +15,8 @@ static const char *const LOST[] = {"begin", "end", "fail", NULL};
 static const char *const FORMAT[] = {"auto", "plain", "syslog", "json", NULL};
 static const char *const AGAINST[] = {"message", "record", NULL};
 static const char *const SINK_TYPE[] = {"syslog", "webhook", "stdout", NULL};
-static const char *const WEBHOOK_FORMAT[] = {"generic", NULL};
+static const char *const WEBHOOK_FORMAT[] = {
+	"generic", "cloudevents", "pagerduty", "slack", "teams", "template", NULL};
 static const char *const FACILITY[] = {"kern", "user", "mail", "daemon", "auth", "syslog", "lpr",
 	"news", "uucp", "cron", "authpriv", "ftp", "local0", "local1", "local2", "local3", "local4",
 	"local5", "local6", "local7", NULL};
@@ -288,9 +289,8 @@ static const struct config_key SINK_KEY[] = {
 		AT(config_sink, url),
 		.for_type = WEBHOOK,
 		.check = check_url,
-		.is_required = true,
 		.hides_user = true,
-		.help = "where to POST; redirects are not followed"},
+		.help = "where to POST, needed but for pagerduty; redirects are not followed"},
 	{.name = "format",
 		.type = KEY_TEXT,
 		AT(config_sink, format),
@@ -298,6 +298,20 @@ static const struct config_key SINK_KEY[] = {
 		.words = WEBHOOK_FORMAT,
 		.standard = "generic",
 		.help = "what the body looks like"},
+	{.name = "routing_key",
+		.type = KEY_SECRET,
+		AT(config_sink, routing_key),
+		.for_type = WEBHOOK,
+		.help = "of pagerduty: the integration's key"},
+	{.name = "body",
+		.type = KEY_TEXT,
+		AT(config_sink, body),
+		.for_type = WEBHOOK,
+		.is_verbatim = true,
+		.most = 65536,
+		.help = "of template: text with {{field}} and {{field|filter}}; filters: text json "
+			"xml "
+			"url upper lower"},
 	{.name = "secret",
 		.type = KEY_SECRET,
 		AT(config_sink, secret),
@@ -362,6 +376,42 @@ static const struct config_key SINK_KEY[] = {
 		.help = "proxy to go through"},
 };
 
+static bool
+sink_has(uint64_t given, const char *name)
+{
+	size_t i = 0;
+	while (strcmp(SINK_KEY[i].name, name) != 0)
+		i++;
+	return given >> i & 1;
+}
+
+/* What one format of webhook needs and no other knows. */
+static void
+check_sink(struct config_problems *problems, const void *item, uint64_t given)
+{
+	const struct config_sink *sink = item;
+	const char *format = sink->format ? sink->format : "generic";
+	const bool IS_PAGERDUTY = strcmp(format, "pagerduty") == 0;
+	const bool IS_TEMPLATE = strcmp(format, "template") == 0;
+	const struct {
+		const char *key;
+		bool is_wanted, is_known;
+	} NEED[] = {
+		{"url", !IS_PAGERDUTY, true},
+		{"routing_key", IS_PAGERDUTY, IS_PAGERDUTY},
+		{"body", IS_TEMPLATE, IS_TEMPLATE},
+	};
+	for (size_t i = 0; sink->type == CONFIG_SINK_WEBHOOK && i < COUNT(NEED); i++) {
+		bool is_there = sink_has(given, NEED[i].key);
+		if (NEED[i].is_wanted && !is_there)
+			config_problems_add(problems, sink->place, false, "this sink has no \"%s\"",
+				NEED[i].key);
+		if (!NEED[i].is_known && is_there)
+			config_problems_add(problems, sink->place, false,
+				"%s: has no use in format %s", NEED[i].key, format);
+	}
+}
+
 static const struct config_section SINK = {
 	.item = "sink",
 	.key = SINK_KEY,
@@ -369,6 +419,7 @@ static const struct config_section SINK = {
 	.size = sizeof(struct config_sink),
 	.name_at = offsetof(struct config_sink, name),
 	.selector = 0,
+	.check_item = check_sink,
 };
 
 static const struct config_key OUTBOX_KEY[] = {

@@ -59,6 +59,9 @@ struct config_section {
 	size_t size;	/* of an item's struct, which starts with its struct config_place */
 	size_t name_at; /* of its name, which is unique */
 	int selector;	/* index of the key that chooses for_type's bits; -1 for none */
+	/* NULL, or a look at an item as it was given, before the defaults and whatever is wrong
+	 * with its single keys; `given` has a bit for each key that stands there. */
+	void (*check_item)(struct config_problems *problems, const void *item, uint64_t given);
 };
 
 extern const struct config_section CONFIG_TOP;

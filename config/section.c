@@ -197,6 +197,8 @@ read_item(struct reading *reading, const struct config_section *section, const s
 	*place_of(item, 0) = map->place;
 	uint64_t given = read_map(&m, map);
 	require_keys(reading, section, m.type, given, map);
+	if (section->check_item && m.type)
+		section->check_item(reading->problems, item, given);
 	if (reading->problems->errors > before)
 		return false;
 	set_standards(reading, section, given, item);
