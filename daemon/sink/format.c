@@ -2,7 +2,14 @@
 
 #include "daemon/base/mem.h"
 
-static const struct format *const FORMAT[] = {&FORMAT_GENERIC};
+static const struct format *const FORMAT[] = {
+	&FORMAT_GENERIC,
+	&FORMAT_CLOUDEVENTS,
+	&FORMAT_PAGERDUTY,
+	&FORMAT_SLACK,
+	&FORMAT_TEAMS,
+	&FORMAT_TEMPLATE,
+};
 
 const struct format *
 format_find(const char *name)

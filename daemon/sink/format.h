@@ -5,19 +5,36 @@
 #include "daemon/sink/http.h"
 #include "daemon/sink/type.h"
 
+/* What one format or another needs from the configuration; owned by the webhook. */
+struct format_settings {
+	char *routing_key; /* pagerduty */
+	char *body;	   /* template */
+};
+
+/* One alert to be written. */
+struct format_job {
+	const struct sink *sink;
+	const struct format_settings *settings;
+	const struct alert *alert;
+};
+
 /* A format of webhook: what a receiver wants to read. One row and one file each. */
 struct format {
 	const char *name;
 	const char *content_type;
+	const char *url;    /* where the configuration names none; NULL: it must */
 	bool url_is_secret; /* who knows the path may post: it is never shown */
-	/* Appends the body. */
-	void (*write)(const struct sink *sink, const struct alert *alert, struct buf *out);
+	/* NULL, or whether the settings are all there and right: false with a sentence. */
+	bool (*check)(const struct format_settings *settings, struct err *err);
+	/* Appends the body, within the receiver's documented limits whatever the alert holds. */
+	void (*write)(const struct format_job *job, struct buf *out);
 	/* NULL, or a look at the body of a 2xx answer, where the receiver may report errors: err
 	 * holds the sentence where the outcome is another than SINK_DELIVERED. */
 	enum sink_outcome (*judge)(const struct http_answer *answer, struct err *err);
 };
 
-extern const struct format FORMAT_GENERIC;
+extern const struct format FORMAT_GENERIC, FORMAT_CLOUDEVENTS, FORMAT_PAGERDUTY, FORMAT_SLACK,
+	FORMAT_TEAMS, FORMAT_TEMPLATE;
 
 /* NULL where there is none of that name. */
 const struct format *

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 static void
-write_generic(const struct sink *sink, const struct alert *alert, struct buf *out)
+write_generic(const struct format_job *job, struct buf *out)
 {
-	char *document = sink_document(sink, alert);
+	char *document = sink_document(job->sink, job->alert);
 	buf_add_text(out, document);
 	free(document);
 }

@@ -17,6 +17,7 @@
 struct webhook_sink {
 	struct sink sink;
 	const struct format *format;
+	struct format_settings settings;
 	struct http *http;
 	char *url;
 	char *shown_url;
@@ -113,9 +114,11 @@ take_headers(struct webhook_sink *webhook, const struct config_pairs *headers, s
 		const struct config_pair *header = &headers->item[i];
 		if (!check_header(header, err))
 			return false;
-		webhook->headers[webhook->header_count++] = (struct config_pair){
-			.name = mem_text(header->name), .value = mem_text(header->value)};
-		if (is_telling(header->name))
+		webhook->headers[webhook->header_count++] =
+			(struct config_pair){.name = mem_text(header->name),
+				.value = mem_text(header->value),
+				.from = mem_text(header->from)};
+		if (header->from || is_telling(header->name))
 			hide(webhook, header->value);
 	}
 	return true;
@@ -153,6 +156,8 @@ static bool
 take_url(struct webhook_sink *webhook, const char *url, struct err *err)
 {
 	if (!url)
+		url = webhook->format->url;
+	if (!url)
 		return err_set(err, "url: missing");
 	if (!http_url_check(url, err))
 		return false;
@@ -184,6 +189,15 @@ hide_proxy(struct webhook_sink *webhook, const char *proxy)
 }
 
 static bool
+take_settings(struct webhook_sink *webhook, const struct config_sink *config, struct err *err)
+{
+	webhook->settings.routing_key = mem_text(config->routing_key.value);
+	webhook->settings.body = mem_text(config->body);
+	hide(webhook, webhook->settings.routing_key);
+	return !webhook->format->check || webhook->format->check(&webhook->settings, err);
+}
+
+static bool
 webhook_start(struct sink *sink, const struct config_sink *config, struct err *err)
 {
 	struct webhook_sink *webhook = (struct webhook_sink *)sink;
@@ -201,7 +215,8 @@ webhook_start(struct sink *sink, const struct config_sink *config, struct err *e
 	};
 	if (!take_url(webhook, config->url, err) || !take_headers(webhook, &config->headers, err) ||
 		!take_bearer(webhook, config->bearer.value, err) ||
-		!take_secret(webhook, config->secret.value, err))
+		!take_secret(webhook, config->secret.value, err) ||
+		!take_settings(webhook, config, err))
 		return false;
 	hide_proxy(webhook, config->proxy);
 	webhook->http = http_new(&options, sink->loop, err);
@@ -222,6 +237,7 @@ webhook_stop(struct sink *sink)
 	for (size_t i = 0; i < webhook->header_count; i++) {
 		free(webhook->headers[i].name);
 		free(webhook->headers[i].value);
+		free(webhook->headers[i].from);
 	}
 	for (size_t i = 0; i < webhook->hidden_count; i++)
 		free(webhook->hidden[i]);
@@ -230,6 +246,8 @@ webhook_stop(struct sink *sink)
 	free(webhook->url);
 	free(webhook->shown_url);
 	free(webhook->bearer);
+	free(webhook->settings.routing_key);
+	free(webhook->settings.body);
 }
 
 /* The lines of a request's head, NULL-terminated. */
@@ -322,10 +340,9 @@ describe(const struct webhook_sink *webhook, const struct http_answer *answer,
 	buf_format(&out, "HTTP %ld", answer->status);
 	if (answer->status >= 300 && answer->status <= 399)
 		buf_add_text(&out, " (redirects are not followed)");
-	char *said = paint_over(webhook, span_trim(answer->body));
-	if (judged->text[0])
-		buf_format(&out, ": %s", judged->text);
-	else if (*said)
+	char *said = paint_over(
+		webhook, judged->text[0] ? span_of(judged->text) : span_trim(answer->body));
+	if (*said)
 		buf_format(&out, ": %s", said);
 	free(said);
 	return buf_take(&out);
@@ -362,7 +379,8 @@ webhook_send(struct sink *sink, const struct alert *alert, sink_on_done *done, v
 	struct webhook_sink *webhook = (struct webhook_sink *)sink;
 	struct buf body = BUF_INIT;
 	struct head head = {0};
-	webhook->format->write(sink, alert, &body);
+	struct format_job job = {sink, &webhook->settings, alert};
+	webhook->format->write(&job, &body);
 	make_head(webhook, alert, buf_span(&body), false, &head);
 	struct post *post = mem_new(sizeof *post);
 	*post = (struct post){.webhook = webhook, .done = done, .owner = owner};
@@ -388,7 +406,8 @@ webhook_preview(struct sink *sink, const struct alert *alert)
 	struct webhook_sink *webhook = (struct webhook_sink *)sink;
 	struct buf body = BUF_INIT, out = BUF_INIT;
 	struct head head = {0};
-	webhook->format->write(sink, alert, &body);
+	struct format_job job = {sink, &webhook->settings, alert};
+	webhook->format->write(&job, &body);
 	make_head(webhook, alert, buf_span(&body), true, &head);
 	buf_format(&out, "POST %s\n", webhook->shown_url);
 	for (size_t i = 0; i < head.count; i++)
