@@ -8,6 +8,7 @@ import glob
 import http.server
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -54,10 +55,19 @@ def append(path, text):
         os.close(handle)
 
 
-def aiwatch(*arguments, **options):
+def as_nobody(folder):
+    """The command that runs aiwatch without root's rights, where it is root that tests."""
+    if os.geteuid() != 0:
+        return [AIWATCH]
+    os.chmod(folder, 0o777)
+    copied = shutil.copy(AIWATCH, os.path.join(folder, "aiwatch"))
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", copied]
+
+
+def aiwatch(*arguments, command=(AIWATCH,)):
     """Runs a verb to its end."""
-    done = subprocess.run([AIWATCH, *map(str, arguments)], capture_output=True, text=True,
-                          timeout=60 * SLOWNESS, stdin=subprocess.DEVNULL, check=False, **options)
+    done = subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True,
+                          timeout=60 * SLOWNESS, stdin=subprocess.DEVNULL, check=False)
     assert not any(words in done.stderr for words in COMPLAINTS), done.stderr
     assert done.returncode >= 0, f"ended by signal {-done.returncode}: {done.stderr}"
     return done
@@ -75,6 +85,7 @@ class Daemon:
         self.errors = os.path.join(folder, "errors.txt")
         self.output = os.path.join(folder, "output.txt")
         self.process = None
+        self.command = [AIWATCH]
         os.makedirs(self.logs, exist_ok=True)
         self.keys = {
             "state": self.state,
@@ -104,13 +115,14 @@ class Daemon:
         if os.path.exists(path):
             os.unlink(path)
         notify.bind(path)
+        os.chmod(path, 0o777)
         notify.settimeout(0.05)
         environment = dict(os.environ, NOTIFY_SOCKET=path)
         environment.pop("JOURNAL_STREAM", None)
         with open(self.errors, "ab") as errors, open(self.output, "ab") as output:
-            self.process = subprocess.Popen([AIWATCH, "-c", self.config, "run"], stderr=errors,
-                                            stdout=output, stdin=subprocess.DEVNULL,
-                                            env=environment)
+            self.process = subprocess.Popen([*self.command, "-c", self.config, "run"],
+                                            stderr=errors, stdout=output,
+                                            stdin=subprocess.DEVNULL, env=environment)
         return notify
 
     def start(self):
