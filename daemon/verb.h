@@ -17,7 +17,7 @@ struct verb {
 enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
 
 extern const struct verb VERB_RUN, VERB_SCAN, VERB_CHECK_CONFIG, VERB_STATUS, VERB_EXPLAIN,
-	VERB_RESOLVE;
+	VERB_RESOLVE, VERB_TEST_ALERT;
 
 /* Prints `aiwatch VERB: sentence` and where help is, to standard error. Returns EXIT_USAGE. */
 int
