@@ -1,0 +1,91 @@
+#include "parsers/text.h"
+
+#include "parsers/utf8.h"
+
+#include <stdint.h>
+
+static const char ELLIPSIS[] = "\xe2\x80\xa6";
+static const char REPLACEMENT[] = "\xef\xbf\xbd";
+
+/* Characters that show nothing and change how others are shown or ordered (Unicode's category Cf,
+ * and those that only look like nothing). */
+static const struct {
+	uint32_t first, last;
+} INVISIBLE[] = {
+	{0x00ad, 0x00ad},
+	{0x034f, 0x034f},
+	{0x0600, 0x0605},
+	{0x061c, 0x061c},
+	{0x06dd, 0x06dd},
+	{0x070f, 0x070f},
+	{0x0890, 0x0891},
+	{0x08e2, 0x08e2},
+	{0x115f, 0x1160},
+	{0x17b4, 0x17b5},
+	{0x180b, 0x180f},
+	{0x200b, 0x200f},
+	{0x202a, 0x202e},
+	{0x2060, 0x206f},
+	{0x3164, 0x3164},
+	{0xfe00, 0xfe0f},
+	{0xfeff, 0xfeff},
+	{0xffa0, 0xffa0},
+	{0xfff0, 0xfffb},
+	{0x110bd, 0x110bd},
+	{0x110cd, 0x110cd},
+	{0x13430, 0x1343f},
+	{0x1bca0, 0x1bca3},
+	{0x1d173, 0x1d17a},
+	{0xe0000, 0xe0fff},
+};
+
+static bool
+is_invisible(uint32_t c)
+{
+	if (c < INVISIBLE[0].first)
+		return false;
+	for (size_t i = 0; i < sizeof INVISIBLE / sizeof INVISIBLE[0]; i++) {
+		if (c >= INVISIBLE[i].first && c <= INVISIBLE[i].last)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_control(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029;
+}
+
+/* What the next character becomes: NULL and 0 for nothing. Moves in behind it. */
+static struct span
+take_character(struct span *in)
+{
+	uint32_t c;
+	size_t n = utf8_decode(*in, &c);
+	struct span as_is = span_first(*in, n ? n : 1);
+	*in = span_from(*in, as_is.n);
+	if (n == 0)
+		return SPAN(REPLACEMENT);
+	if (is_control(c))
+		return SPAN(" ");
+	return is_invisible(c) ? (struct span){NULL, 0} : as_is;
+}
+
+void
+text_sanitize(struct buf *out, struct span in, size_t limit)
+{
+	size_t start = out->n, fits = out->n; /* up to fits an ellipsis has room behind it */
+	while (in.n > 0) {
+		struct span piece = take_character(&in);
+		if (out->n - start + piece.n > limit) {
+			out->n = fits;
+			if (limit >= sizeof ELLIPSIS - 1)
+				buf_add_text(out, ELLIPSIS);
+			return;
+		}
+		buf_add_span(out, piece);
+		if (out->n - start + sizeof ELLIPSIS - 1 <= limit)
+			fits = out->n;
+	}
+}
