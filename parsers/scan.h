@@ -1,0 +1,29 @@
+#ifndef AIWATCH_PARSERS_SCAN_H
+#define AIWATCH_PARSERS_SCAN_H
+
+#include "daemon/base/span.h"
+
+/*
+ * One pass over a block for any of several literals, and a count of line ends: what makes reading
+ * as fast as memory. By AVX2 where the processor has it, else byte by byte. Immutable once made,
+ * safe for many threads.
+ */
+struct scan;
+
+/* Literals are copied; none is empty, none holds a line feed. One that holds another is left out.
+ */
+struct scan *
+scan_new(const struct span *literals, size_t count);
+void
+scan_free(struct scan *scan); /* takes NULL */
+
+/* Where a literal stands whose start is at or behind `from`, in the first line that holds one;
+ * block.n where there is none. With no literals: block.n. */
+size_t
+scan_next(const struct scan *scan, struct span block, size_t from);
+
+/* How many line feeds there are. */
+size_t
+scan_count_lines(struct span block);
+
+#endif
