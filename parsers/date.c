@@ -1,0 +1,585 @@
+#include "parsers/date.h"
+
+#include "parsers/date_words.h"
+
+#include <ctype.h>
+
+/*
+ * A date is taken from the front of a text piece by piece: each take_ function moves `s` behind
+ * what it took, or leaves it where it was and returns false.
+ */
+
+/* Blanks that .NET's cultures use: tab, no-break, thin, narrow no-break, ideographic; and marks of
+ * direction, which stand in dates of right-to-left cultures. */
+static const char *const BLANKS[] = {" ", "\t", "\xc2\xa0", "\xe2\x80\x89", "\xe2\x80\xaf",
+	"\xe3\x80\x80", "\xe2\x80\x8e", "\xe2\x80\x8f"};
+
+static bool
+take_text(struct span *s, const char *text)
+{
+	if (!span_has_prefix(*s, span_of(text)))
+		return false;
+	*s = span_from(*s, strlen(text));
+	return true;
+}
+
+static size_t
+skip_blanks(struct span *s)
+{
+	size_t before = s->n;
+	for (size_t i = 0; i < sizeof BLANKS / sizeof BLANKS[0];)
+		i = take_text(s, BLANKS[i]) ? 0 : i + 1;
+	return before - s->n;
+}
+
+static bool
+is_digit_at(struct span s, size_t i)
+{
+	return i < s.n && isdigit((unsigned char)s.p[i]);
+}
+
+/* A number of `least` to `most` digits that no further digit follows. */
+static bool
+take_number(struct span *s, size_t least, size_t most, unsigned *number)
+{
+	size_t n = 0;
+	*number = 0;
+	while (n <= most && is_digit_at(*s, n))
+		*number = *number * 10 + (unsigned)(s->p[n++] - '0');
+	if (n < least || n > most)
+		return false;
+	*s = span_from(*s, n);
+	return true;
+}
+
+static bool
+take_word(struct span *s, enum date_word wanted, unsigned *month)
+{
+	enum date_word kind;
+	unsigned ignored;
+	size_t n = date_word(*s, wanted, &kind, month ? month : &ignored);
+	*s = span_from(*s, n);
+	return n > 0;
+}
+
+static bool
+skip_fillers(struct span *s)
+{
+	struct span start = *s;
+	skip_blanks(s);
+	while (take_text(s, ",") || take_word(s, DATE_WORD_FILLER, NULL))
+		skip_blanks(s);
+	return s->n < start.n;
+}
+
+static void
+skip_weekday(struct span *s)
+{
+	struct span start = *s;
+	bool bracket = take_text(s, "(");
+	if (!take_word(s, DATE_WORD_WEEKDAY, NULL) || (bracket && !take_text(s, ")"))) {
+		*s = start;
+		return;
+	}
+	take_text(s, ".");
+	skip_fillers(s);
+}
+
+static bool
+take_year(struct span *s, unsigned *year)
+{
+	struct span start = *s;
+	if (take_number(s, 4, 4, year))
+		return true;
+	*s = start;
+	if (!take_number(s, 2, 2, year))
+		return false;
+	*year += *year < 70 ? 2000 : 1900;
+	return true;
+}
+
+/* Two numbers beside a year: which is the day, as far as this one date tells. */
+static bool
+set_day_and_month(struct date *date, unsigned first, unsigned second, char separator)
+{
+	bool day_first = separator == '.'; /* no culture writes the month first and dots */
+	if (first > 12 && second > 12)
+		return false;
+	if (!day_first && first != second && first <= 12 && second <= 12) {
+		date->is_ambiguous = true;
+		date->first = first;
+		date->second = second;
+		return first > 0 && second > 0;
+	}
+	if (separator != '.' && first != second)
+		date->proves = first > 12 ? DATE_ORDER_DAY_FIRST : DATE_ORDER_MONTH_FIRST;
+	day_first = day_first || first > 12;
+	date->day = day_first ? first : second;
+	date->month = day_first ? second : first;
+	return true;
+}
+
+/* n SEP n SEP n, the year first or last; dots may have a blank behind them. */
+static bool
+take_numeric(struct span *s, struct date *date, unsigned first, bool year_first)
+{
+	struct span start = *s;
+	char separator = s->n ? s->p[0] : '\0';
+	if (separator != '/' && separator != '-' && separator != '.')
+		return false;
+	const char text[] = {separator, '\0'};
+	unsigned second, third;
+	bool dots = separator == '.';
+	take_text(s, text);
+	if (dots)
+		skip_blanks(s);
+	if (!take_number(s, 1, 2, &second) || !take_text(s, text))
+		goto none;
+	if (dots)
+		skip_blanks(s);
+	if (year_first) {
+		if (!take_number(s, 1, 2, &third))
+			goto none;
+		date->year = first;
+		date->month = second;
+		date->day = third;
+	} else if (!take_year(s, &date->year) ||
+		   !set_day_and_month(date, first, second, separator)) {
+		goto none;
+	}
+	if (dots && s->n && s->p[0] == '.' && !is_digit_at(*s, 1))
+		take_text(s, ".");
+	return true;
+none:
+	*s = start;
+	return false;
+}
+
+static void
+skip_ordinal(struct span *s)
+{
+	static const char *const SUFFIX[] = {".", "\xc2\xba", "er", "st", "nd", "rd", "th"};
+	for (size_t i = 0; i < sizeof SUFFIX / sizeof SUFFIX[0]; i++) {
+		if (take_text(s, SUFFIX[i]))
+			return;
+	}
+}
+
+/* Behind a number: a month's name, and the third part of the date. */
+static bool
+take_worded(struct span *s, struct date *date, unsigned first, bool year_first)
+{
+	struct span start = *s;
+	skip_ordinal(s);
+	if (!take_text(s, "-"))
+		skip_fillers(s);
+	if (!take_word(s, DATE_WORD_MONTH, &date->month))
+		goto none;
+	take_text(s, ".");
+	if (!take_text(s, "-"))
+		skip_fillers(s);
+	unsigned last;
+	if (year_first ? !take_number(s, 1, 2, &last) : !take_year(s, &last))
+		goto none;
+	if (year_first)
+		take_text(s, ".");
+	date->year = year_first ? first : last;
+	date->day = year_first ? last : first;
+	return true;
+none:
+	*s = start;
+	return false;
+}
+
+/* Behind a year: 年 6 月 19 日. */
+static bool
+take_units(struct span *s, struct date *date, unsigned year)
+{
+	struct span start = *s;
+	date->year = year;
+	if (take_word(s, DATE_WORD_YEAR, NULL) && (skip_blanks(s), true) &&
+		take_number(s, 1, 2, &date->month) && take_word(s, DATE_WORD_MONTH_UNIT, NULL) &&
+		(skip_blanks(s), true) && take_number(s, 1, 2, &date->day) &&
+		take_word(s, DATE_WORD_DAY_UNIT, NULL))
+		return true;
+	*s = start;
+	return false;
+}
+
+static bool
+take_fraction(struct span *s, unsigned *microseconds)
+{
+	if (s->n < 2 || (s->p[0] != '.' && s->p[0] != ',') || !is_digit_at(*s, 1))
+		return false;
+	unsigned unit = 100000;
+	size_t n = 1;
+	for (; is_digit_at(*s, n); n++, unit /= 10)
+		*microseconds += (unsigned)(s->p[n] - '0') * unit;
+	*s = span_from(*s, n);
+	return true;
+}
+
+static bool
+take_offset(struct span *s, struct date *date)
+{
+	struct span start = *s;
+	bool minus = take_text(s, "-");
+	unsigned hours, minutes = 0, both;
+	struct span digits = *s;
+	if (!minus && !take_text(s, "+"))
+		return false;
+	digits = *s;
+	if (take_number(s, 4, 4, &both)) {
+		hours = both / 100;
+		minutes = both % 100;
+	} else {
+		*s = digits;
+		if (!take_number(s, 2, 2, &hours))
+			goto none;
+		digits = *s;
+		if (!take_text(s, ":") || !take_number(s, 2, 2, &minutes)) {
+			*s = digits;
+			minutes = 0;
+		}
+	}
+	if (hours > 14 || minutes > 59)
+		goto none;
+	date->zone_minutes = (int)(hours * 60 + minutes) * (minus ? -1 : 1);
+	date->has_zone = true;
+	return true;
+none:
+	*s = start;
+	return false;
+}
+
+static void
+take_zone(struct span *s, struct date *date)
+{
+	struct span start = *s;
+	skip_blanks(s);
+	bool is_z = s->n && s->p[0] == 'Z' && (s->n == 1 || !isalnum((unsigned char)s->p[1]));
+	if (is_z) {
+		take_text(s, "Z");
+	} else if (take_word(s, DATE_WORD_ZONE, NULL)) {
+		take_offset(s, date);
+	} else if (!take_offset(s, date)) {
+		*s = start;
+		return;
+	}
+	date->has_zone = true;
+}
+
+/* h:mm[:ss[.fff]] or h.mm[.ss] */
+static bool
+take_clock(struct span *s, struct date *date)
+{
+	if (!take_number(s, 1, 2, &date->hour) || s->n == 0)
+		return false;
+	char separator = s->p[0];
+	const char text[] = {separator, '\0'};
+	if ((separator != ':' && (separator != '.' || !date->has_day)) || !take_text(s, text) ||
+		!take_number(s, 2, 2, &date->minute))
+		return false;
+	struct span minutes = *s;
+	if (take_text(s, text) && take_number(s, 2, 2, &date->seconds))
+		take_fraction(s, &date->microseconds);
+	else
+		*s = minutes;
+	return true;
+}
+
+/* 3時00分01秒 */
+static bool
+take_clock_units(struct span *s, struct date *date)
+{
+	if (!take_number(s, 1, 2, &date->hour) || !take_word(s, DATE_WORD_HOUR_UNIT, NULL))
+		return false;
+	skip_blanks(s);
+	if (!take_number(s, 1, 2, &date->minute) || !take_word(s, DATE_WORD_MINUTE_UNIT, NULL))
+		return false;
+	struct span minutes = *s;
+	skip_blanks(s);
+	if (!take_number(s, 1, 2, &date->seconds) || !take_word(s, DATE_WORD_SECOND_UNIT, NULL)) {
+		date->seconds = 0;
+		*s = minutes;
+	}
+	return true;
+}
+
+enum half { HALF_NONE, HALF_MORNING, HALF_EVENING };
+
+static enum half
+take_half(struct span *s)
+{
+	struct span start = *s;
+	skip_blanks(s);
+	if (take_word(s, DATE_WORD_MORNING, NULL))
+		return HALF_MORNING;
+	if (take_word(s, DATE_WORD_EVENING, NULL))
+		return HALF_EVENING;
+	*s = start;
+	return HALF_NONE;
+}
+
+static bool
+take_time(struct span *s, struct date *date)
+{
+	struct span start = *s;
+	enum half half = take_half(s);
+	skip_blanks(s);
+	struct span clock = *s;
+	if (!take_clock(s, date)) {
+		*s = clock;
+		date->minute = date->seconds = 0;
+		if (!take_clock_units(s, date)) {
+			*s = start;
+			return false;
+		}
+	}
+	if (half == HALF_NONE)
+		half = take_half(s);
+	if (half == HALF_MORNING && date->hour == 12)
+		date->hour = 0;
+	if (half == HALF_EVENING && date->hour < 12)
+		date->hour += 12;
+	take_zone(s, date);
+	date->has_time = true;
+	return true;
+}
+
+/* Jun 19, 2015; Jun 19 03:00:01 2015; Jun 19 03:00:01 */
+static bool
+take_month_first(struct span *s, struct date *date)
+{
+	if (!take_word(s, DATE_WORD_MONTH, &date->month))
+		return false;
+	take_text(s, ".");
+	if (!take_text(s, "-"))
+		skip_fillers(s);
+	if (!take_number(s, 1, 2, &date->day))
+		return false;
+	skip_ordinal(s);
+	if (!take_text(s, "-"))
+		skip_fillers(s);
+	struct span behind = *s;
+	if (take_number(s, 4, 4, &date->year))
+		return true;
+	*s = behind;
+	date->year = 0;
+	date->has_day = true;
+	if (!take_time(s, date))
+		return false;
+	behind = *s;
+	if (!skip_blanks(s) || !take_number(s, 4, 4, &date->year) || (s->n && s->p[0] == '-')) {
+		*s = behind;
+		date->year = 0;
+	}
+	return true;
+}
+
+static bool
+take_day(struct span *s, struct date *date)
+{
+	skip_weekday(s);
+	if (!is_digit_at(*s, 0))
+		return take_month_first(s, date);
+	unsigned first;
+	struct span start = *s;
+	bool year_first = take_number(s, 4, 4, &first);
+	if (!year_first) {
+		*s = start;
+		if (!take_number(s, 1, 2, &first))
+			return false;
+	}
+	if (year_first && take_units(s, date, first)) {
+		skip_blanks(s);
+		skip_weekday(s);
+		return true;
+	}
+	return take_numeric(s, date, first, year_first) || take_worded(s, date, first, year_first);
+}
+
+static bool
+is_possible(const struct date *date)
+{
+	static const unsigned DAYS[] = {0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	if (date->hour > 23 || date->minute > 59 || date->seconds > 60)
+		return false;
+	if (!date->has_day || date->is_ambiguous)
+		return true;
+	return date->month >= 1 && date->month <= 12 && date->day >= 1 &&
+	       date->day <= DAYS[date->month];
+}
+
+bool
+date_scan(struct span text, struct date *date)
+{
+	struct span s = text;
+	*date = (struct date){0};
+	if (take_day(&s, date)) {
+		date->has_day = true;
+	} else {
+		*date = (struct date){0};
+		s = text;
+	}
+	if (!date->has_time) {
+		struct span behind = s;
+		if (date->has_day && !(is_digit_at(s, 1) && take_text(&s, "T")))
+			skip_fillers(&s);
+		if (!take_time(&s, date))
+			s = behind;
+	}
+	struct span behind = s;
+	skip_blanks(&s);
+	if (!date->has_time || !take_word(&s, DATE_WORD_FILLER, NULL))
+		s = behind;
+	date->length = text.n - s.n;
+	return (date->has_day || date->has_time) && is_possible(date);
+}
+
+const char *
+date_order_words(enum date_order order)
+{
+	static const char *const WORDS[DATE_ORDERS] = {
+		[DATE_ORDER_UNKNOWN] = "unknown",
+		[DATE_ORDER_DAY_FIRST] = "day first",
+		[DATE_ORDER_MONTH_FIRST] = "month first",
+		[DATE_ORDER_MIXED] = "mixed",
+	};
+	return order < DATE_ORDERS ? WORDS[order] : "unknown";
+}
+
+static int
+compare_days(unsigned month_a, unsigned day_a, unsigned month_b, unsigned day_b)
+{
+	return (int)(month_a * 32 + day_a) - (int)(month_b * 32 + day_b);
+}
+
+static void
+learn_by_place(struct date_memory *memory, const struct date *date)
+{
+	unsigned year = memory->year[0] | (unsigned)memory->year[1] << 8;
+	unsigned first = memory->first, second = memory->second;
+	if (first && year == date->year) {
+		int day_first = compare_days(date->second, date->first, second, first);
+		int month_first = compare_days(date->first, date->second, first, second);
+		if (day_first >= 0 && month_first < 0)
+			memory->order = DATE_ORDER_DAY_FIRST;
+		if (month_first >= 0 && day_first < 0)
+			memory->order = DATE_ORDER_MONTH_FIRST;
+	}
+	memory->first = (uint8_t)date->first;
+	memory->second = (uint8_t)date->second;
+	memory->year[0] = (uint8_t)(date->year & 0xff);
+	memory->year[1] = (uint8_t)(date->year >> 8);
+}
+
+static void
+learn(struct date_memory *memory, const struct date *date)
+{
+	if (memory->order >= DATE_ORDERS)
+		*memory = (struct date_memory){0};
+	if (date->proves != DATE_ORDER_UNKNOWN) {
+		bool agrees = !memory->order || memory->order == date->proves;
+		memory->order = (uint8_t)(agrees ? date->proves : DATE_ORDER_MIXED);
+	} else if (date->is_ambiguous && memory->order == DATE_ORDER_UNKNOWN) {
+		learn_by_place(memory, date);
+	}
+}
+
+/* Day and month; false, with the reason appended, where they cannot be told apart. */
+static bool
+tell_apart(struct date *date, const struct date_memory *memory, struct buf *as)
+{
+	if (date->proves != DATE_ORDER_UNKNOWN) {
+		buf_format(as, "%s by a number over 12", date_order_words(date->proves));
+		return true;
+	}
+	if (!date->is_ambiguous) {
+		buf_add_text(as, "unmistakable");
+		return true;
+	}
+	if (memory->order == DATE_ORDER_UNKNOWN || memory->order == DATE_ORDER_MIXED) {
+		buf_add_text(as, memory->order
+					 ? "day and month cannot be told apart: the file holds "
+					   "both orders"
+					 : "day and month cannot be told apart yet");
+		return false;
+	}
+	bool day_first = memory->order == DATE_ORDER_DAY_FIRST;
+	date->day = day_first ? date->first : date->second;
+	date->month = day_first ? date->second : date->first;
+	buf_format(as, "%s, as the file has shown", date_order_words(memory->order));
+	return true;
+}
+
+static int64_t
+to_time(const struct date *date, const struct zone *zone, enum zone_fit *fit)
+{
+	int64_t local = date_to_days(date->year, date->month, date->day) * 86400 +
+			(int64_t)date->hour * 3600 + (int64_t)date->minute * 60 + date->seconds;
+	*fit = ZONE_ONCE;
+	int64_t utc = date->has_zone ? local - (int64_t)date->zone_minutes * 60
+				     : zone_to_utc(zone, local, fit);
+	return utc * SECOND + date->microseconds;
+}
+
+/* The year of the common calendar; 0 where it is another's that is not converted. */
+static unsigned
+common_year(unsigned year)
+{
+	if (year > 2400 && year < 2700)
+		return year - 543; /* Buddhist, as Thailand writes it */
+	return year >= 1900 && year < 2400 ? year : 0;
+}
+
+int64_t
+date_resolve(const struct date *scanned, struct date_memory *memory, const struct zone *zone,
+	struct buf *as)
+{
+	static const char *const FIT[] = {
+		[ZONE_ONCE] = "",
+		[ZONE_SKIPPED] = ", a time that the change of the clock skips",
+		[ZONE_REPEATED] = ", the first of two such times",
+	};
+	struct date date = *scanned;
+	if (!date.has_day || !date.has_time || date.year == 0) {
+		buf_add_text(as, !date.has_day	  ? "no day"
+				 : !date.has_time ? "no time of day"
+						  : "no year");
+		return TIME_NONE;
+	}
+	date.year = common_year(date.year);
+	if (date.year == 0) {
+		buf_add_text(as, "a calendar that is not converted");
+		return TIME_NONE;
+	}
+	learn(memory, &date);
+	if (!tell_apart(&date, memory, as))
+		return TIME_NONE;
+	enum zone_fit fit;
+	int64_t time = to_time(&date, zone, &fit);
+	buf_format(
+		as, ", %s%s", date.has_zone ? "zone in the text" : "zone as configured", FIT[fit]);
+	return time;
+}
+
+int64_t
+date_resolve_near(const struct date *scanned, const struct zone *zone, int64_t received)
+{
+	struct date date = *scanned;
+	enum zone_fit fit;
+	if (!date.has_day || !date.has_time || date.is_ambiguous)
+		return TIME_NONE;
+	if (date.year)
+		return to_time(&date, zone, &fit);
+	if (received == TIME_NONE)
+		return TIME_NONE;
+	date.year = (unsigned)(1970 + received / (DAY * 365 + DAY / 4)) + 1;
+	int64_t time = to_time(&date, zone, &fit);
+	for (int i = 0; i < 3 && time > received + DAY; i++) {
+		date.year--;
+		time = to_time(&date, zone, &fit);
+	}
+	return time;
+}
