@@ -26,6 +26,9 @@ severity_name(enum severity severity);
 bool
 severity_from_name(struct span name, enum severity *severity);
 
+/* The name of the service as the source of its records, in the case in which it is published. */
+#define FRAME_SERVICE "Asset Intelligence Catalog Sync Service"
+
 /*
  * The frame of .NET's TraceListener: `{source} {EventType}: {id} : {message}`. Blanks after `:` are
  * optional (Microsoft's renderings differ). Source: domain.md's [source] notes, .NET reference
@@ -42,7 +45,10 @@ struct frame {
 	bool is_service;     /* source is the Asset Intelligence Catalog Sync Service's */
 };
 
-/* Takes one line (UTF-8, no line end) apart; the spans borrow from it. False where it has no frame.
+/*
+ * Takes one line (UTF-8, no line end) apart; the spans borrow from it. False where it has no frame:
+ * the source must stand at the line's very beginning, so an echo inside another record has none of
+ * the service's.
  */
 bool
 frame_parse(struct span line, struct frame *frame);

@@ -1,0 +1,253 @@
+#include "parsers/frame.h"
+
+#include "daemon/base/mem.h"
+#include "parsers/date.h"
+#include "parsers/utf8.h"
+
+#include <ctype.h>
+
+static const char *const SEVERITY[SEVERITIES] = {
+	[SEVERITY_CRITICAL] = "Critical",
+	[SEVERITY_ERROR] = "Error",
+	[SEVERITY_WARNING] = "Warning",
+	[SEVERITY_INFORMATION] = "Information",
+	[SEVERITY_VERBOSE] = "Verbose",
+	[SEVERITY_START] = "Start",
+	[SEVERITY_STOP] = "Stop",
+	[SEVERITY_SUSPEND] = "Suspend",
+	[SEVERITY_RESUME] = "Resume",
+	[SEVERITY_TRANSFER] = "Transfer",
+};
+
+/* How the service's messages begin, as far as they are known. By these the message is found where
+ * the date in front of it is in no form that is understood. */
+static const char *const BEGINNINGS[] = {
+	"WebException trying to enroll",
+	"Exception attempting sync",
+	"Expired credentials/certificate/token",
+	"Connection Failed - bad certificate",
+};
+
+enum { SOURCE_LIMIT = 256, DATE_LIMIT = 100, PLACEHOLDER_LIMIT = 40 };
+
+const char *
+severity_name(enum severity severity)
+{
+	return SEVERITY[severity];
+}
+
+bool
+severity_from_name(struct span name, enum severity *severity)
+{
+	for (int i = 0; i < SEVERITIES; i++) {
+		if (span_equal(name, span_of(SEVERITY[i]))) {
+			*severity = (enum severity)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Blanks, tabs and no-break spaces, which pages put where the log has blanks. */
+static struct span
+skip_blanks(struct span s)
+{
+	for (;;) {
+		if (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
+			s = span_from(s, 1);
+		else if (span_has_prefix(s, SPAN("\xc2\xa0")))
+			s = span_from(s, 2);
+		else
+			return s;
+	}
+}
+
+/* ": {id} :" behind a severity; the rest is the body. */
+static bool
+take_id(struct span *s, int64_t *id)
+{
+	struct span rest = span_from(*s, 1);
+	if (s->n == 0 || s->p[0] != ':')
+		return false;
+	rest = skip_blanks(rest);
+	bool minus = rest.n && rest.p[0] == '-';
+	rest = span_from(rest, minus);
+	size_t n = 0;
+	for (*id = 0; n < rest.n && n < 10 && isdigit((unsigned char)rest.p[n]); n++)
+		*id = *id * 10 + (rest.p[n] - '0');
+	rest = skip_blanks(span_from(rest, n));
+	if (n == 0 || rest.n == 0 || rest.p[0] != ':')
+		return false;
+	*id = minus ? -*id : *id;
+	*s = span_from(rest, 1);
+	return true;
+}
+
+/* A severity, its id and its colons at the start of s, which is behind a blank. */
+static bool
+take_header(struct span s, struct frame *frame)
+{
+	for (int i = 0; i < SEVERITIES; i++) {
+		struct span name = span_of(SEVERITY[i]);
+		struct span rest = span_from(s, name.n);
+		if (span_has_prefix(s, name) && take_id(&rest, &frame->id)) {
+			frame->severity = (enum severity)i;
+			frame->body = skip_blanks(rest);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The source ends at the first blank behind which a header stands. */
+static bool
+find_header(struct span line, struct frame *frame)
+{
+	struct span service = SPAN(FRAME_SERVICE);
+	size_t limit = line.n < SOURCE_LIMIT ? line.n : SOURCE_LIMIT;
+	size_t from = span_has_prefix(line, service) ? service.n : 1;
+	for (size_t i = from; i < limit; i++) {
+		if (line.p[i] != ' ')
+			continue;
+		struct span behind = skip_blanks(span_from(line, i));
+		if (!take_header(behind, frame))
+			continue;
+		frame->source = span_first(line, i);
+		while (frame->source.n && frame->source.p[frame->source.n - 1] == ' ')
+			frame->source.n--;
+		frame->is_service = span_equal(frame->source, service);
+		return true;
+	}
+	return false;
+}
+
+/* Digits of any script that .NET writes dates in. */
+static bool
+is_any_digit(uint32_t c)
+{
+	return (c >= '0' && c <= '9') || (c >= 0x660 && c <= 0x669) || (c >= 0x6f0 && c <= 0x6f9) ||
+	       (c >= 0x966 && c <= 0x96f);
+}
+
+/* What may be a date though it is in no known form: short, with digits for a day, a year and a
+ * time, hardly any words, and none of the marks of a quotation. */
+static bool
+looks_like_date(struct span s)
+{
+	unsigned digits = 0, words = 0;
+	bool in_word = false;
+	struct date date;
+	if (s.n > DATE_LIMIT)
+		return false;
+	if (date_scan(s, &date) && date.length == s.n)
+		return true;
+	while (s.n > 0) {
+		uint32_t c;
+		size_t n = utf8_decode(s, &c);
+		if (n == 0 || (c && c < 0x80 && strchr("\"'<>=()[]{}", (int)c)))
+			return false;
+		bool is_letter = c < 0x80 && isalpha((int)c);
+		digits += is_any_digit(c);
+		words += is_letter && !in_word;
+		in_word = is_letter;
+		s = span_from(s, n);
+	}
+	return digits >= 6 && words <= 5;
+}
+
+static struct span
+trim_end(struct span s)
+{
+	while (s.n) {
+		char last = s.p[s.n - 1];
+		if (last == ' ' || last == '\t')
+			s.n--;
+		else if (s.n >= 2 && memcmp(s.p + s.n - 2, "\xc2\xa0", 2) == 0)
+			s.n -= 2;
+		else
+			break;
+	}
+	return s;
+}
+
+static bool
+begins_known(struct span s)
+{
+	for (size_t i = 0; i < COUNT(BEGINNINGS); i++) {
+		if (span_has_prefix(s, span_of(BEGINNINGS[i])))
+			return true;
+	}
+	return false;
+}
+
+static bool
+split_by_text(struct frame *frame)
+{
+	for (size_t i = 0; i < frame->body.n && i <= DATE_LIMIT + 4; i++) {
+		struct span rest = span_from(frame->body, i);
+		if (!begins_known(rest))
+			continue;
+		struct span before = trim_end(span_first(frame->body, i));
+		if (before.n && before.p[before.n - 1] == ':')
+			before = trim_end(span_first(before, before.n - 1));
+		if (before.n && !looks_like_date(before))
+			return false;
+		frame->date = before;
+		frame->message = rest;
+		return true;
+	}
+	return false;
+}
+
+/* `<date>`, `<Log Date>`: what published texts have in its place. */
+static size_t
+placeholder_length(struct span body)
+{
+	if (body.n == 0 || body.p[0] != '<')
+		return 0;
+	size_t n = 1;
+	while (n < body.n && n < PLACEHOLDER_LIMIT &&
+		(isalpha((unsigned char)body.p[n]) || body.p[n] == ' '))
+		n++;
+	return n > 1 && n < body.n && body.p[n] == '>' ? n + 1 : 0;
+}
+
+static bool
+split_behind(struct frame *frame, size_t n, bool needs_colon)
+{
+	struct span rest = skip_blanks(span_from(frame->body, n));
+	bool colon = rest.n && rest.p[0] == ':';
+	bool apart = rest.n < frame->body.n - n;
+	if (n == 0 || (!colon && (needs_colon || !apart)))
+		return false;
+	frame->date = span_first(frame->body, n);
+	frame->message = skip_blanks(span_from(rest, colon));
+	return true;
+}
+
+static void
+split_body(struct frame *frame)
+{
+	struct date date;
+	size_t placeholder = placeholder_length(frame->body);
+	bool is_date = date_scan(frame->body, &date);
+	if (split_behind(frame, placeholder, true) ||
+		(is_date && split_behind(frame, date.length, true)) || split_by_text(frame) ||
+		(is_date && date.has_day && date.has_time &&
+			split_behind(frame, date.length, false)))
+		return;
+	frame->date = (struct span){frame->body.p, 0};
+	frame->message = frame->body;
+}
+
+bool
+frame_parse(struct span line, struct frame *frame)
+{
+	*frame = (struct frame){0};
+	if (line.n == 0 || line.p[0] == ' ' || line.p[0] == '\t' || line.p[0] == '<')
+		return false;
+	if (!find_header(line, frame))
+		return false;
+	split_body(frame);
+	return true;
+}
