@@ -1,11 +1,12 @@
 #ifndef AIWATCH_PARSERS_ENVELOPE_H
 #define AIWATCH_PARSERS_ENVELOPE_H
 
-#include "daemon/base/span.h"
+#include "daemon/base/buf.h"
+#include "parsers/zone.h"
 
 #include <stdint.h>
 
-/* What a collecting host puts round a line. */
+/* What a collecting host puts round a line. The numbers are kept on disk. */
 enum envelope_kind {
 	ENVELOPE_UNKNOWN, /* not decided */
 	ENVELOPE_PLAIN,
@@ -19,17 +20,57 @@ enum envelope_kind {
 	ENVELOPE_KINDS,
 };
 
-/* "plain", "rfc3164", "rfc3339", "rfc5424", "json", "fluentbit", "cmtrace", "siteserver". Never
- * NULL. */
+/* "plain", "rfc3164", "rfc3339", "rfc5424", "json", "fluentbit", "cmtrace", "siteserver"; "unknown"
+ * for any other number. Never NULL. */
 const char *
-envelope_name(enum envelope_kind kind);
+envelope_name(unsigned kind);
 
 struct envelope {
 	enum envelope_kind kind;
 	struct span host;    /* empty where it names none */
 	struct span path;    /* of the file on the host of origin; empty where it names none */
 	int64_t time;	     /* the envelope's own time, or TIME_NONE; not the record's */
-	struct span message; /* the service's line */
+	struct span message; /* the service's line; further lines of its record behind LFs */
 };
+
+/* What a file's lines are taken to be: the configuration's `format`. */
+enum envelope_format {
+	FORMAT_AUTO,
+	FORMAT_PLAIN,
+	FORMAT_SYSLOG,
+	FORMAT_JSON,
+	FORMATS,
+};
+
+bool
+envelope_format_from_name(const char *name, enum envelope_format *format);
+
+/* Memory for what an envelope has to unescape. All zero at the start. */
+struct envelope_scratch {
+	struct buf host, path, message;
+};
+
+void
+envelope_scratch_fini(struct envelope_scratch *scratch);
+
+struct envelope_question {
+	enum envelope_format format;
+	unsigned known; /* the kind that the file's lines have shown so far; 0 for none */
+	const struct zone *zone;
+	int64_t received; /* completes times without a year; TIME_NONE: they stay unknown */
+};
+
+/*
+ * Takes the envelope off a line (valid UTF-8, without line end). With FORMAT_AUTO each line decides
+ * by itself, but a file whose service records stand plain has no syslog lines: what looks like one
+ * is quoted. The spans borrow from line or, until the next call, from scratch. A line in no
+ * envelope is plain; false, and message empty, where the format that is asked for is another.
+ *
+ * Sources: RFC 3164, RFC 5424 and 6587 (octet counts), rsyslog's file formats and its escapes of
+ * control characters, the JSON of NXLog, Filebeat and Fluent Bit, Fluent Bit's stdout, CMTrace.
+ */
+bool
+envelope_parse(struct span line, const struct envelope_question *question,
+	struct envelope_scratch *scratch, struct envelope *envelope);
 
 #endif

@@ -1,0 +1,303 @@
+#include "parsers/syslog.h"
+
+#include "parsers/date.h"
+#include "parsers/frame.h"
+
+#include <ctype.h>
+
+static bool
+take_byte(struct span *s, char byte)
+{
+	if (s->n == 0 || s->p[0] != byte)
+		return false;
+	*s = span_from(*s, 1);
+	return true;
+}
+
+static size_t
+count_digits(struct span s, size_t most)
+{
+	size_t n = 0;
+	while (n < s.n && n < most && isdigit((unsigned char)s.p[n]))
+		n++;
+	return n;
+}
+
+/* `<PRI>` */
+static bool
+take_priority(struct span *s)
+{
+	struct span rest = span_from(*s, 1);
+	size_t n = count_digits(rest, 3);
+	if (s->n == 0 || s->p[0] != '<' || n == 0)
+		return false;
+	rest = span_from(rest, n);
+	if (!take_byte(&rest, '>'))
+		return false;
+	*s = rest;
+	return true;
+}
+
+/* Up to the next blank, which is taken too. Empty where there is none. */
+static struct span
+take_field(struct span *s)
+{
+	const char *blank = s->n ? memchr(s->p, ' ', s->n) : NULL;
+	if (!blank)
+		return (struct span){s->p, 0};
+	struct span field = {s->p, (size_t)(blank - s->p)};
+	*s = span_from(*s, field.n + 1);
+	return field;
+}
+
+static bool
+is_service(struct span s)
+{
+	struct frame frame;
+	return frame_parse(s, &frame) && frame.is_service;
+}
+
+static struct span
+skip_blanks(struct span s)
+{
+	while (s.n && s.p[0] == ' ')
+		s = span_from(s, 1);
+	return s;
+}
+
+/* `TAG: `, `TAG[PID]: ` or, without a colon, a single word. */
+static struct span
+skip_tag(struct span s)
+{
+	size_t n = 0;
+	while (n < s.n && n < 64 && !strchr(" :[", s.p[n] ? s.p[n] : 'x'))
+		n++;
+	struct span rest = span_from(s, n);
+	if (take_byte(&rest, '[')) {
+		const char *close = rest.n ? memchr(rest.p, ']', rest.n < 32 ? rest.n : 32) : NULL;
+		if (!close)
+			return s;
+		rest = span_from(rest, (size_t)(close - rest.p) + 1);
+	}
+	bool colon = take_byte(&rest, ':');
+	struct span behind = skip_blanks(rest);
+	return n > 0 && (colon || is_service(behind)) ? behind : s;
+}
+
+/* rsyslog writes a control character as `#` or `\` and three octal digits. */
+static size_t
+escaped_control(struct span s, unsigned char *control)
+{
+	if (s.n < 4 || (s.p[0] != '#' && s.p[0] != '\\') || s.p[1] != '0')
+		return 0;
+	if (s.p[2] < '0' || s.p[2] > '3' || s.p[3] < '0' || s.p[3] > '7')
+		return 0;
+	*control = (unsigned char)((s.p[2] - '0') << 3 | (s.p[3] - '0'));
+	return 4;
+}
+
+static bool
+has_escape(struct span s)
+{
+	unsigned char control;
+	for (size_t i = 0; i + 4 <= s.n; i++) {
+		if (escaped_control(span_from(s, i), &control))
+			return true;
+	}
+	return false;
+}
+
+static struct span
+unescape(struct span s, struct buf *out)
+{
+	if (!has_escape(s))
+		return s;
+	buf_clear(out);
+	while (s.n > 0) {
+		unsigned char control = 0;
+		size_t n = escaped_control(s, &control);
+		if (n == 0)
+			buf_add_byte(out, s.p[0]);
+		else if (control == '\t' || control == '\n')
+			buf_add_byte(out, (char)control);
+		else if (control != '\r')
+			buf_add_byte(out, ' ');
+		s = span_from(s, n ? n : 1);
+	}
+	while (out->n && out->p[out->n - 1] == '\n')
+		out->n--;
+	return buf_span(out);
+}
+
+/* Behind the time: HOST, then a tag or none. Where the service's frame stands decides. */
+static void
+take_host_and_message(struct span rest, struct envelope_scratch *scratch, struct envelope *envelope)
+{
+	envelope->host = (struct span){rest.p, 0};
+	rest = unescape(rest, &scratch->message);
+	struct span behind_host = rest;
+	struct span host = take_field(&behind_host);
+	bool is_tag = host.n && (host.p[host.n - 1] == ':' || host.p[host.n - 1] == ']');
+	if (is_service(rest)) {
+		envelope->message = rest;
+	} else if (is_tag || host.n == 0) {
+		envelope->message = skip_tag(rest);
+	} else {
+		envelope->host = host;
+		behind_host = skip_blanks(behind_host);
+		envelope->message = is_service(behind_host) ? behind_host : skip_tag(behind_host);
+	}
+}
+
+static bool
+is_month(struct span s)
+{
+	static const char MONTHS[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	for (size_t i = 0; i + 3 <= sizeof MONTHS - 1; i += 3) {
+		if (s.n > 3 && memcmp(s.p, MONTHS + i, 3) == 0)
+			return s.p[3] == ' ';
+	}
+	return false;
+}
+
+/* 2015-06-19T03:00:01… */
+static bool
+is_stamp(struct span s)
+{
+	static const char FORM[] = "dddd-dd-ddTdd:dd:dd";
+	if (s.n < sizeof FORM)
+		return false;
+	for (size_t i = 0; i < sizeof FORM - 1; i++) {
+		if (FORM[i] == 'd' ? !isdigit((unsigned char)s.p[i]) : s.p[i] != FORM[i])
+			return false;
+	}
+	return true;
+}
+
+bool
+syslog_parse_bsd(struct span line, const struct envelope_question *question,
+	struct envelope_scratch *scratch, struct envelope *envelope)
+{
+	struct span rest = line;
+	struct date date;
+	take_priority(&rest);
+	bool is_rfc3339 = is_stamp(rest);
+	if ((!is_rfc3339 && !is_month(rest)) || !date_scan(rest, &date) || !date.has_day ||
+		!date.has_time || (is_rfc3339 && !date.has_zone))
+		return false;
+	rest = span_from(rest, date.length);
+	if (!take_byte(&rest, ' '))
+		return false;
+	envelope->kind = is_rfc3339 ? ENVELOPE_RFC3339 : ENVELOPE_RFC3164;
+	envelope->time = date_resolve_near(&date, question->zone, question->received);
+	take_host_and_message(skip_blanks(rest), scratch, envelope);
+	return true;
+}
+
+/* NAME="VALUE" of structured data, the value with its escapes. */
+static bool
+take_parameter(struct span *s, struct span *name, struct span *value)
+{
+	const char *equals = s->n ? memchr(s->p, '=', s->n) : NULL;
+	if (!equals)
+		return false;
+	*name = span_first(*s, (size_t)(equals - s->p));
+	struct span rest = span_from(*s, name->n + 1);
+	if (!take_byte(&rest, '"'))
+		return false;
+	size_t n = 0;
+	while (n < rest.n && rest.p[n] != '"')
+		n += rest.p[n] == '\\' && n + 1 < rest.n ? 2 : 1;
+	*value = span_first(rest, n);
+	*s = span_from(rest, n);
+	return take_byte(s, '"');
+}
+
+static struct span
+unescape_value(struct span value, struct buf *out)
+{
+	buf_clear(out);
+	for (size_t i = 0; i < value.n; i++) {
+		bool escapes = value.p[i] == '\\' && i + 1 < value.n &&
+			       strchr("\"\\]", value.p[i + 1] ? value.p[i + 1] : 'x');
+		i += escapes;
+		buf_add_byte(out, value.p[i]);
+	}
+	return buf_span(out);
+}
+
+/* NXLog names in its element where the line comes from; the header names the machine that ships. */
+static void
+use_parameter(struct span id, struct span name, struct span value, struct envelope_scratch *scratch,
+	struct envelope *envelope)
+{
+	if (!span_has_prefix(id, SPAN("NXLOG@")) || value.n == 0)
+		return;
+	if (span_equal_nocase(name, SPAN("host")) || span_equal_nocase(name, SPAN("hostname")))
+		envelope->host = unescape_value(value, &scratch->host);
+	if (span_equal_nocase(name, SPAN("path")) || span_equal_nocase(name, SPAN("filename")))
+		envelope->path = unescape_value(value, &scratch->path);
+}
+
+/* `-` or one or more `[id name="value" …]`. */
+static bool
+take_structured(struct span *s, struct envelope_scratch *scratch, struct envelope *envelope)
+{
+	if (take_byte(s, '-'))
+		return true;
+	bool any = false;
+	while (take_byte(s, '[')) {
+		size_t n = 0;
+		while (n < s->n && s->p[n] != ' ' && s->p[n] != ']')
+			n++;
+		struct span id = span_first(*s, n), name, value;
+		*s = span_from(*s, n);
+		while (take_byte(s, ' ')) {
+			if (!take_parameter(s, &name, &value))
+				return false;
+			use_parameter(id, name, value, scratch, envelope);
+		}
+		if (!take_byte(s, ']'))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+/* An octet count stands in front of a message that was kept as it came over TCP. */
+static void
+skip_count(struct span *s)
+{
+	size_t n = count_digits(*s, 7);
+	struct span rest = span_from(*s, n);
+	if (n && take_byte(&rest, ' ') && rest.n && rest.p[0] == '<')
+		*s = rest;
+}
+
+bool
+syslog_parse_ietf(struct span line, const struct envelope_question *question,
+	struct envelope_scratch *scratch, struct envelope *envelope)
+{
+	struct span rest = line;
+	struct date date;
+	skip_count(&rest);
+	if (!take_priority(&rest) || !span_equal(take_field(&rest), SPAN("1")))
+		return false;
+	struct span stamp = take_field(&rest), host = take_field(&rest);
+	bool is_header = stamp.n && host.n && take_field(&rest).n && take_field(&rest).n &&
+			 take_field(&rest).n;
+	bool has_time = is_stamp(stamp) && date_scan(stamp, &date) && date.has_zone;
+	if (!is_header || (!has_time && !span_equal(stamp, SPAN("-"))))
+		return false;
+	envelope->host = span_equal(host, SPAN("-")) ? span_first(host, 0) : host;
+	if (!take_structured(&rest, scratch, envelope) || (rest.n && !take_byte(&rest, ' ')))
+		return false;
+	if (span_has_prefix(rest, SPAN("\xef\xbb\xbf")))
+		rest = span_from(rest, 3);
+	envelope->kind = ENVELOPE_RFC5424;
+	envelope->time =
+		has_time ? date_resolve_near(&date, question->zone, question->received) : TIME_NONE;
+	rest = unescape(skip_blanks(rest), &scratch->message);
+	envelope->message = is_service(rest) ? rest : skip_tag(rest);
+	return true;
+}
