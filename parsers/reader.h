@@ -3,6 +3,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/span.h"
+#include "parsers/date.h"
 #include "parsers/envelope.h"
 #include "parsers/frame.h"
 #include "parsers/rules.h"
@@ -21,17 +22,19 @@ struct reader_options {
 	const char *timezone;	   /* "local", "UTC" or a name of the tz database */
 	size_t max_line;	   /* bytes kept of a line; the rest is skipped and counted */
 	const struct rules *rules; /* borrowed; may be NULL: no events */
-	bool every_record;	   /* report every record, not only those in which a rule matched */
+	bool every_record; /* report every line, not only records in which a rule matched or failed
+			      (READER_RULE_LIMIT) */
 };
 
 /* A value: all zero is a file of which nothing is known yet. Bytes in it are safe to keep on disk.
  */
 struct reader_state {
-	uint8_t encoding;     /* enum encoding; 0: not decided */
-	uint8_t format;	      /* enum envelope_kind last seen; 0: none yet */
-	uint8_t date_order;   /* 0 not decided, else which of day and month comes first */
-	uint8_t skipping;     /* inside a line over the limit, whose rest is skipped */
-	uint8_t reserved[12]; /* zero */
+	uint8_t encoding;	 /* enum encoding; 0: not decided */
+	uint8_t format;		 /* enum envelope_kind last seen; 0: none yet */
+	uint8_t skipping;	 /* inside a line over the limit, whose rest is skipped */
+	uint8_t seen;		 /* a record of the service has been seen */
+	struct date_memory date; /* which of day and month comes first, and what may tell it */
+	uint8_t reserved[7];	 /* zero */
 };
 
 /* Why a record gave no event, or that it did. */
@@ -52,12 +55,12 @@ reader_why_words(enum reader_why why);
  */
 struct record {
 	uint64_t offset; /* of its first byte in the file, raw */
-	uint64_t length; /* raw bytes, line end included */
+	uint64_t length; /* raw bytes, line end included; of a truncated line those of raw */
 	struct envelope envelope;
 	bool has_frame;
 	struct frame frame;  /* where has_frame */
 	int64_t time;	     /* the record's own, or TIME_NONE */
-	const char *time_as; /* how the date was understood, or why not; never NULL */
+	const char *time_as; /* how the date was understood, or why not; borrowed, never NULL */
 	enum event_kind event;
 	size_t rule; /* index in the rules; where event is not EVENT_NONE or why is RULE_LIMIT */
 	struct span cause; /* empty for none */
@@ -70,7 +73,8 @@ struct record {
 
 struct reader_counts {
 	uint64_t lines;	  /* complete lines */
-	uint64_t records; /* records framed by the service (counted only with every_record) */
+	uint64_t records; /* framed by the service; without every_record those that were looked at,
+			     at least one where the file holds one */
 	uint64_t long_lines;
 	uint64_t skipped_bytes; /* of long lines */
 };
@@ -90,10 +94,22 @@ reader_on_record(void *owner, const struct record *record);
 /*
  * Reads `bytes`, which stand at raw offset `at` of the file and follow what was consumed before (at
  * 0: the beginning, where a BOM is looked for). Calls on_record in the order of the file. Returns
- * how many bytes were consumed: always up to behind a newline, or inside a line over the limit, so
- * the caller presents the rest again with more behind it. With `last` the rest is a line too,
- * marked incomplete, and all is consumed. `received` is the time of reading, used to complete dates
- * without a year. counts (not NULL) are added to.
+ * how many bytes were consumed; the caller presents the rest again with more behind it:
+ *
+ * - up to behind a newline, or inside a line over the limit. A call with more than max_line + 4
+ *   bytes consumes some, but for the next two cases;
+ * - NULs at the end are not consumed: room that was reserved and not yet written. A caller who
+ *   finds other bytes behind a hole that is larger than its buffer goes on at the first of them;
+ * - where a rule is matched against the whole record, a record to which lines may still come is
+ *   not consumed, up to max_line bytes;
+ * - of a file whose encoding is not known, nothing before the third byte that is not NUL.
+ *
+ * With `last` the rest is a line too, marked incomplete, and all is consumed. `received` is the
+ * time of reading, used to complete dates without a year. counts (not NULL) are added to. What is
+ * reported and counted does not depend on how the bytes were cut into calls.
+ *
+ * A record is its framed line and the lines without a frame behind it (of the same host, where
+ * envelopes name one). Rules see its first line, those `against_record` all of it, joined by LF.
  */
 size_t
 reader_feed(struct reader *reader, struct reader_state *state, struct span bytes, uint64_t at,

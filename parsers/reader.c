@@ -1,0 +1,364 @@
+#include "parsers/reader.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
+#include "parsers/encoding.h"
+#include "parsers/lines.h"
+#include "parsers/text.h"
+#include "parsers/utf8.h"
+
+#include <stdlib.h>
+
+enum { TEXT_LIMIT = 64 * 1024 };
+
+struct reader {
+	enum envelope_format format;
+	size_t max_line;
+	bool every_record;
+	const struct rules *rules; /* may be NULL */
+	size_t first_record_rule;  /* index of the first rule against the whole record */
+	struct decoder *decoder;
+	struct decoder *ahead_decoder; /* for lines that are looked at ahead of their turn */
+	struct zone *zone;
+	struct rules_scratch *scratch;
+	struct envelope_scratch envelope, ahead_envelope;
+	struct buf text, as, whole;
+};
+
+/* One call of reader_feed. */
+struct feed {
+	struct reader *reader;
+	struct reader_state *state;
+	struct lines lines;
+	int64_t received;
+	reader_on_record *on_record;
+	void *owner;
+	uint64_t records;
+};
+
+static const char *const WHY[READER_WHYS] = {
+	[READER_MATCHED] = "a rule matched",
+	[READER_NO_RULE] = "the service's record, but no rule matches it",
+	[READER_RULE_LIMIT] = "a pattern ran into its limit before it matched",
+	[READER_OTHER_SOURCE] = "another program's record",
+	[READER_OTHER_COMPONENT] = "another component's line",
+	[READER_CONTINUATION] = "no frame: it continues the record before it",
+};
+
+const char *
+reader_why_words(enum reader_why why)
+{
+	return WHY[why];
+}
+
+const char *
+reader_encoding_name(const struct reader_state *state)
+{
+	return encoding_name(state->encoding);
+}
+
+static size_t
+find_record_rule(const struct rules *rules)
+{
+	size_t i = 0;
+	while (rules && i < rules_count(rules) && !rules_definition(rules, i)->against_record)
+		i++;
+	return i;
+}
+
+struct reader *
+reader_new(const struct reader_options *options, struct err *err)
+{
+	struct reader *reader = mem_new(sizeof *reader);
+	reader->max_line = options->max_line ? options->max_line : 1;
+	reader->every_record = options->every_record;
+	reader->rules = options->rules;
+	reader->first_record_rule = find_record_rule(options->rules);
+	reader->scratch = rules_scratch_new();
+	if (!envelope_format_from_name(options->format, &reader->format)) {
+		err_set(err, "no format is named %s (wanted auto, plain, syslog or json)",
+			options->format);
+		goto fail;
+	}
+	reader->decoder = decoder_new(options->encoding, err);
+	reader->ahead_decoder = reader->decoder ? decoder_new(options->encoding, err) : NULL;
+	reader->zone = reader->ahead_decoder ? zone_open(options->timezone, err) : NULL;
+	if (reader->zone)
+		return reader;
+fail:
+	reader_free(reader);
+	return NULL;
+}
+
+void
+reader_free(struct reader *reader)
+{
+	if (!reader)
+		return;
+	decoder_free(reader->decoder);
+	decoder_free(reader->ahead_decoder);
+	zone_free(reader->zone);
+	rules_scratch_free(reader->scratch);
+	envelope_scratch_fini(&reader->envelope);
+	envelope_scratch_fini(&reader->ahead_envelope);
+	buf_fini(&reader->text);
+	buf_fini(&reader->as);
+	buf_fini(&reader->whole);
+	free(reader);
+}
+
+static struct span
+first_line(struct span message)
+{
+	const char *end = message.n ? memchr(message.p, '\n', message.n) : NULL;
+	struct span line = end ? span_first(message, (size_t)(end - message.p)) : message;
+	while (line.n && line.p[line.n - 1] == '\r')
+		line.n--;
+	return line;
+}
+
+/* What a line is, apart from what its rules and its date say. */
+static void
+look_at(const struct feed *feed, const struct line *line, struct decoder *decoder,
+	struct envelope_scratch *scratch, struct record *record)
+{
+	const struct reader *reader = feed->reader;
+	struct envelope_question question = {
+		.format = reader->format,
+		.known = feed->state->format,
+		.zone = reader->zone,
+		.received = feed->received,
+	};
+	struct span text = decoder_decode(decoder, feed->state->encoding, line->raw);
+	*record = (struct record){
+		.offset = line->offset,
+		.length = line->length,
+		.raw = line->raw,
+		.time = TIME_NONE,
+		.time_as = "no frame",
+		.incomplete = line->incomplete,
+		.truncated = line->truncated,
+		.why = READER_CONTINUATION,
+	};
+	if (!envelope_parse(text, &question, scratch, &record->envelope))
+		return;
+	if (record->envelope.kind == ENVELOPE_CMTRACE ||
+		record->envelope.kind == ENVELOPE_SITE_SERVER) {
+		record->why = READER_OTHER_COMPONENT;
+		return;
+	}
+	record->has_frame = frame_parse(first_line(record->envelope.message), &record->frame);
+	if (record->has_frame)
+		record->why = record->frame.is_service ? READER_NO_RULE : READER_OTHER_SOURCE;
+}
+
+/* A file whose service records stand plain stays plain until one of them stands otherwise. */
+static void
+remember_format(struct reader_state *state, const struct record *record, bool is_service)
+{
+	bool is_envelope =
+		record->envelope.kind != ENVELOPE_PLAIN && record->why != READER_OTHER_COMPONENT;
+	if (is_service || (is_envelope && state->format != ENVELOPE_PLAIN))
+		state->format = (uint8_t)record->envelope.kind;
+}
+
+static void
+read_date(struct feed *feed, struct record *record)
+{
+	struct reader *reader = feed->reader;
+	struct span text = record->frame.date;
+	struct date date;
+	buf_clear(&reader->as);
+	if (text.n == 0)
+		buf_add_text(&reader->as, "no date");
+	else if (!date_scan(text, &date) || date.length != text.n)
+		buf_add_text(&reader->as, "a date that is not understood");
+	else
+		record->time = date_resolve(&date, &feed->state->date, reader->zone, &reader->as);
+	record->time_as = reader->as.p;
+}
+
+static bool
+is_same_record(const struct record *first, const struct record *next)
+{
+	return span_equal(first->envelope.host, next->envelope.host);
+}
+
+/*
+ * Collects the lines that continue a record, ahead of their turn. False where more of them may come
+ * with bytes that are not there yet. The bound is in raw bytes from the record's beginning, so that
+ * what is collected does not depend on what was presented.
+ */
+static bool
+collect(const struct feed *feed, const struct record *first, struct buf *whole)
+{
+	struct reader *reader = feed->reader;
+	struct lines ahead = feed->lines;
+	uint64_t bound = first->offset + reader->max_line;
+	struct line line;
+	while (lines_next(&ahead, &line)) {
+		struct record next;
+		if (line.offset + line.length > bound || line.truncated)
+			return true;
+		look_at(feed, &line, reader->ahead_decoder, &reader->ahead_envelope, &next);
+		if (!is_same_record(first, &next))
+			continue;
+		if (next.why != READER_CONTINUATION)
+			return true;
+		buf_add_byte(whole, '\n');
+		buf_add_span(whole, next.envelope.message);
+	}
+	return ahead.last || ahead.at + ahead.bytes.n > bound;
+}
+
+/* Decides the event. False where the record is not whole yet and a rule needs it whole. */
+static bool
+apply_rules(struct feed *feed, const struct line *line, struct record *record)
+{
+	struct reader *reader = feed->reader;
+	const struct rules *rules = reader->rules;
+	struct rules_match match;
+	struct span whole = record->envelope.message;
+	enum rules_outcome outcome =
+		rules_match(rules, reader->scratch, &record->frame, whole, &match);
+	bool needs_whole = reader->first_record_rule < rules_count(rules) && !line->truncated &&
+			   (outcome != RULES_MATCH || match.rule > reader->first_record_rule);
+	if (needs_whole) {
+		buf_clear(&reader->whole);
+		buf_add_span(&reader->whole, whole);
+		if (!collect(feed, record, &reader->whole))
+			return false;
+		whole = buf_span(&reader->whole);
+		outcome = rules_match(rules, reader->scratch, &record->frame, whole, &match);
+	}
+	if (outcome == RULES_NONE)
+		return true;
+	record->why = outcome == RULES_MATCH ? READER_MATCHED : READER_RULE_LIMIT;
+	record->rule = match.rule;
+	record->cause = match.cause;
+	if (outcome == RULES_MATCH)
+		record->event = rules_definition(rules, match.rule)->event;
+	return true;
+}
+
+static void
+report(struct feed *feed, struct record *record)
+{
+	struct reader *reader = feed->reader;
+	bool has_news = record->why == READER_MATCHED || record->why == READER_RULE_LIMIT;
+	if (!reader->every_record && !has_news)
+		return;
+	buf_clear(&reader->text);
+	text_sanitize(&reader->text, first_line(record->envelope.message), TEXT_LIMIT);
+	record->text = buf_span(&reader->text);
+	feed->on_record(feed->owner, record);
+}
+
+/* One line. False where it has to wait for those behind it. */
+static bool
+take(struct feed *feed, const struct line *line)
+{
+	struct reader *reader = feed->reader;
+	struct record record;
+	look_at(feed, line, reader->decoder, &reader->envelope, &record);
+	bool is_service = record.why == READER_NO_RULE;
+	if (is_service && reader->rules && !apply_rules(feed, line, &record))
+		return false;
+	remember_format(feed->state, &record, is_service);
+	if (is_service) {
+		feed->records++;
+		feed->state->seen = 1;
+		read_date(feed, &record);
+	}
+	report(feed, &record);
+	return true;
+}
+
+/* Where a line that is worth a look begins: one that holds a literal of a rule, or the first of the
+ * service's. bytes.n where there is none. */
+static void
+pass_to_hit(struct feed *feed)
+{
+	struct lines *lines = &feed->lines;
+	size_t hit = rules_next_hit(feed->reader->rules, lines->bytes, lines->place);
+	if (!feed->state->seen) {
+		struct span before = span_first(lines->bytes, hit);
+		const char *name = span_find(span_from(before, lines->place), SPAN(FRAME_SERVICE));
+		if (name)
+			hit = (size_t)(name - lines->bytes.p);
+	}
+	lines_pass(lines, hit);
+}
+
+static bool
+may_pass(const struct feed *feed)
+{
+	const struct reader *reader = feed->reader;
+	return !reader->every_record && reader->rules && !rules_has_record_rules(reader->rules) &&
+	       feed->lines.unit == 1 && !feed->lines.skipping;
+}
+
+static void
+run(struct feed *feed)
+{
+	for (;;) {
+		if (may_pass(feed))
+			pass_to_hit(feed);
+		struct lines before = feed->lines;
+		struct line line;
+		if (!lines_next(&feed->lines, &line))
+			return;
+		if (!take(feed, &line)) {
+			feed->lines = before;
+			return;
+		}
+	}
+}
+
+/* False where more bytes are needed to tell the encoding. */
+static bool
+decide_encoding(const struct reader *reader, struct reader_state *state, struct span bytes,
+	uint64_t at, bool last)
+{
+	enum encoding forced = decoder_forced(reader->decoder);
+	if (forced)
+		state->encoding = (uint8_t)forced;
+	else if (state->encoding == ENCODING_UNKNOWN || state->encoding >= ENCODING_CODE_PAGES)
+		state->encoding = (uint8_t)encoding_detect(bytes, at, last);
+	return state->encoding != ENCODING_UNKNOWN;
+}
+
+size_t
+reader_feed(struct reader *reader, struct reader_state *state, struct span bytes, uint64_t at,
+	bool last, int64_t received, reader_on_record *on_record, void *owner,
+	struct reader_counts *counts)
+{
+	if (bytes.n == 0 || !decide_encoding(reader, state, bytes, at, last))
+		return last ? bytes.n : 0;
+	struct feed feed = {
+		.reader = reader,
+		.state = state,
+		.lines =
+			{
+				.bytes = bytes,
+				.at = at,
+				.limit = reader->max_line,
+				.unit = encoding_unit(state->encoding),
+				.big_endian = state->encoding == ENCODING_UTF16BE ||
+					      state->encoding == ENCODING_UTF32BE,
+				.last = last,
+				.skipping = state->skipping != 0,
+			},
+		.received = received,
+		.on_record = on_record,
+		.owner = owner,
+	};
+	lines_start(&feed.lines);
+	run(&feed);
+	state->skipping = feed.lines.skipping;
+	counts->lines += feed.lines.complete;
+	counts->records += feed.records;
+	counts->long_lines += feed.lines.too_long;
+	counts->skipped_bytes += feed.lines.skipped_bytes;
+	return last ? bytes.n : feed.lines.place;
+}
