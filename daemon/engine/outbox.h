@@ -10,36 +10,56 @@
  * goes to its sinks only after outbox_saved. Per sink its own queue, in order per site, different
  * sites side by side; a sink that is down delays no other. Memory holds a row for each delivery,
  * not its document: that is read from the store when it is sent. No thread, no clock, no SQL: the
- * engine drives it.
+ * engine drives it, and nothing here calls back but outbox_on_change.
  *
  *   posted ──outbox_saved──► waiting ──sent──► under way ──delivered──► done ──outbox_saved──► gone
  *                               ▲                  │ retry: backoff            refused, too old:
  *                               └──────────────────┘                           dead letter
+ *
+ * A site whose alert is to be tried again waits 1 s to 5 min, doubling, the whole of it by chance
+ * (full jitter), or as long as the receiver said, at most max_age. Where three sites in a row
+ * failed and none got through, the sink is taken to be down: one try at a time, at most 30 s apart
+ * or as the receiver said, until one gets through; then all that waits goes. An alert dies of age
+ * only when a try of its site, or of a sink that is down, has just failed: a clock that jumped
+ * kills nothing that its sink would take.
  */
 struct outbox_options {
-	uint64_t max_alerts; /* waiting, over all sinks; at the limit outbox_is_full */
+	uint64_t max_alerts; /* deliveries waiting, over all sinks; then outbox_is_full */
 	int64_t max_age;     /* then a dead letter */
+};
+
+enum {
+	OUTBOX_UNDER_WAY = 16,	     /* sends of one sink at a time */
+	OUTBOX_DOCUMENTS = 32 << 20, /* bytes of documents in memory; then outbox_is_full */
 };
 
 struct outbox;
 
-/* `store` is borrowed, for reading documents; NULL keeps the documents in memory. */
+/*
+ * `store` is borrowed, for reading documents; NULL keeps the documents in memory and the caller
+ * says outbox_saved(outbox, false).
+ */
 struct outbox *
 outbox_new(const struct outbox_options *options, struct store *store);
 void
-outbox_free(struct outbox *outbox);
+outbox_free(struct outbox *outbox); /* takes NULL; its sinks go before, or right after */
+
+/* Where chance comes from, instead of getrandom(2): for tests. */
+void
+outbox_set_random(struct outbox *outbox, uint32_t (*random)(void *owner), void *owner);
 
 /*
- * Replaces the sinks; borrowed until replaced, then free them (sends under way are given up and
- * tried again by the sink of the same name). Deliveries for a name that is gone become dead
- * letters.
+ * Replaces the sinks; borrowed until replaced, then free them before anything else runs (sends
+ * under way are given up and tried again by the sink of the same name). Deliveries for a name that
+ * is gone become dead letters.
  */
 void
 outbox_set_sinks(struct outbox *outbox, struct sink **sinks, size_t count);
 void
 outbox_configure(struct outbox *outbox, const struct outbox_options *options);
 
-/* Takes back what the store remembers. Call once, after outbox_set_sinks. */
+/* Takes back what the store remembers; what was under way is sent again. Call once, after
+ * outbox_set_sinks and before anything is posted. */
 bool
 outbox_load(struct outbox *outbox, int64_t now, struct err *err);
 
@@ -47,7 +67,10 @@ outbox_load(struct outbox *outbox, int64_t now, struct err *err);
 void
 outbox_post(struct outbox *outbox, const struct alert *alert, int64_t now);
 
-/* Adds what changed since the last outbox_saved to `changes`; what it adds stays valid until then.
+/*
+ * Sets the postings, changed and done of `changes` to what is to be stored; it stays valid until
+ * outbox_saved. outbox_has_changes tells whether anything new is among it; attempts that failed,
+ * and what a transaction that failed left over, are no reason for one, they ride along.
  */
 void
 outbox_collect(struct outbox *outbox, struct changes *changes);
@@ -62,35 +85,61 @@ outbox_has_changes(const struct outbox *outbox);
 void
 outbox_saved(struct outbox *outbox, bool stored);
 
-/* Sends what is due. Wall clock for ages, monotonic for waiting. */
+/*
+ * Takes up the answers and sends what is due, at most 256 alerts a sink and call. Wall clock for
+ * ages, monotonic for waiting.
+ */
 void
 outbox_tick(struct outbox *outbox, int64_t now, int64_t monotonic);
 
-/* The monotonic time of the next thing to do, TIME_NONE for none. */
+/* The monotonic time of the next thing for outbox_tick, perhaps past; TIME_NONE for none. */
 int64_t
 outbox_next_due(const struct outbox *outbox);
 
 bool
 outbox_is_full(const struct outbox *outbox);
 
-/* Called when an answer came and outbox_collect has something new. */
+/*
+ * Called when an answer came: outbox_collect may have something new, and outbox_tick something to
+ * do. It may be called from inside outbox_tick, and must only take note.
+ */
 void
 outbox_on_change(struct outbox *outbox, void (*changed)(void *owner), void *owner);
 
 /* A sink as `status` shows it; texts borrow until the next call of anything. */
 struct outbox_view {
 	const char *sink;
-	const char *type;
+	const char *type; /* "" where only dead letters remain of a sink that is gone */
 	uint64_t pending;
-	int64_t oldest_at; /* wall; TIME_NONE where nothing waits */
-	uint64_t delivered;
+	int64_t oldest_at;  /* wall; TIME_NONE where nothing waits */
+	uint64_t delivered; /* since the start, as is retried */
 	uint64_t retried;
-	uint64_t dead;
-	const char *last_error; /* NULL for none */
+	uint64_t dead;		/* letters kept now */
+	const char *last_error; /* since the last that was delivered; NULL for none */
 };
 
 void
 outbox_each(const struct outbox *outbox, void (*visit)(void *owner, const struct outbox_view *view),
 	void *owner);
+
+/* The operator's view: every delivery but those done, by sink, the dead first, then by site. */
+void
+outbox_each_delivery(const struct outbox *outbox,
+	void (*visit)(void *owner, const struct delivery *delivery), void *owner);
+
+/* Which deliveries the operator means; all members borrowed, NULL and 0 for any. */
+struct outbox_choice {
+	const char *sink;
+	const char *const *ids; /* of alerts */
+	size_t id_count;
+};
+
+/* Tries the chosen ones now: dead letters begin anew, at the age of 0. Returns how many. */
+size_t
+outbox_retry(struct outbox *outbox, const struct outbox_choice *choice, int64_t now);
+
+/* Drops the chosen ones, dead or waiting, but for those under way. Returns how many. */
+size_t
+outbox_drop(struct outbox *outbox, const struct outbox_choice *choice);
 
 #endif

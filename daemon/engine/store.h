@@ -128,7 +128,10 @@ bool
 store_each_incident(struct store *store, const char *site, size_t limit,
 	void (*visit)(void *owner, const struct incident *incident), void *owner, struct err *err);
 
-/* The alert behind a delivery. False with a sentence where it is gone. */
+/*
+ * The alert behind a delivery. False with a sentence and a code: ENOENT where there is none,
+ * EBADMSG where it is none, EIO where the store cannot be read.
+ */
 bool
 store_read_alert(struct store *store, uint64_t serial, struct alert *alert, struct err *err);
 

@@ -3,6 +3,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static const char SQL_LEDGER[] = "SELECT chunk, digest FROM ledger WHERE generation = ?2 AND"
@@ -203,6 +204,8 @@ store_read_alert(struct store *store, uint64_t serial, struct alert *alert, stru
 		store_sql_fail(store, "cannot be read", err);
 	else if (!ok)
 		err_context(err, "store %s: alert %llu", store->path, (unsigned long long)serial);
+	if (!ok)
+		err->code = code == SQLITE_DONE ? ENOENT : code == SQLITE_ROW ? EBADMSG : EIO;
 	sqlite3_reset(row);
 	return ok;
 }
