@@ -1,6 +1,7 @@
 #include "daemon/engine/report.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/engine/alert_json.h"
 
 #include <string.h>
 
@@ -11,25 +12,10 @@ struct selection {
 	int64_t now;
 };
 
-json_t *
-report_time(int64_t time)
-{
-	char text[TIME_TEXT];
-	return time == TIME_NONE ? json_null() : json_string(time_format(time, text));
-}
-
 static json_t *
 text_or_null(const char *text)
 {
-	return text && text[0] ? json_string(text) : json_null();
-}
-
-static json_t *
-evidence_report(const struct evidence *evidence)
-{
-	return json_pack("{s:s, s:o, s:s?, s:I, s:s?}", "event", event_name(evidence->event),
-		"time", report_time(evidence->time), "file", evidence->file, "offset",
-		(json_int_t)evidence->offset, "text", evidence->text);
+	return json_of_text(text && text[0] ? text : NULL);
 }
 
 static json_t *
@@ -37,14 +23,12 @@ incident_report(const struct incident *incident)
 {
 	if (!incident)
 		return json_null();
-	json_t *evidence = json_array();
-	for (size_t i = 0; i < incident->evidence_count; i++)
-		json_array_append_new(evidence, evidence_report(&incident->evidence[i]));
-	return json_pack("{s:s, s:s, s:o, s:o, s:s?, s:s?, s:I, s:o}", "id", incident->id, "kind",
-		alert_kind_name(incident->kind), "started_at", report_time(incident->started_at),
-		"ended_at", report_time(incident->ended_at), "resolution",
-		resolution_name(incident->resolution), "cause", incident->cause, "occurrences",
-		(json_int_t)incident->occurrences, "evidence", evidence);
+	return json_pack("{s:s, s:s, s:o, s:o, s:s?, s:o, s:I, s:o}", "id", incident->id, "kind",
+		alert_kind_name(incident->kind), "started_at", json_of_time(incident->started_at),
+		"ended_at", json_of_time(incident->ended_at), "resolution",
+		resolution_name(incident->resolution), "cause", json_of_text(incident->cause),
+		"occurrences", (json_int_t)incident->occurrences, "evidence",
+		evidence_list_to_json(incident->evidence, incident->evidence_count));
 }
 
 static bool
@@ -64,12 +48,13 @@ on_site(void *owner, const struct site_view *view)
 	if (!is_selected(selection, view->name))
 		return;
 	json_array_append_new(selection->list,
-		json_pack("{s:s, s:s, s:o, s:o, s:I, s:o, s:b, s:o, s:o}", "site", view->name,
-			"state", site_state_name(view->state), "since", report_time(view->since),
-			"last_event_at", report_time(view->last_event_at), "occurrences",
+		json_pack("{s:o, s:s, s:o, s:o, s:I, s:o, s:b, s:o, s:o}", "site",
+			json_of_text(view->name), "state", site_state_name(view->state), "since",
+			json_of_time(view->since), "last_event_at",
+			json_of_time(view->last_event_at), "occurrences",
 			(json_int_t)view->occurrences, "cause", text_or_null(view->cause),
 			"acknowledged", view->acknowledged, "silenced_until",
-			report_time(view->silenced_until), "incident",
+			json_of_time(view->silenced_until), "incident",
 			incident_report(view->incident)));
 }
 
@@ -82,14 +67,14 @@ on_input(void *owner, const struct input_status *status)
 		gaps += status->gaps[i];
 	json_t *errors = json_array();
 	if (status->error[0])
-		json_array_append_new(errors, json_string(status->error));
+		json_array_append_new(errors, json_of_text(status->error));
 	json_array_append_new(selection->list,
-		json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "name", status->name,
-			"files", (json_int_t)status->files, "watch", status->watch, "bytes_read",
-			(json_int_t)status->bytes_read, "lines_read",
-			(json_int_t)status->lines_read, "lag_bytes", (json_int_t)status->lag_bytes,
-			"rotations", (json_int_t)status->rotations, "gaps", (json_int_t)gaps,
-			"errors", errors));
+		json_pack("{s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
+			json_of_text(status->name), "files", (json_int_t)status->files, "watch",
+			json_of_text(status->watch), "bytes_read", (json_int_t)status->bytes_read,
+			"lines_read", (json_int_t)status->lines_read, "lag_bytes",
+			(json_int_t)status->lag_bytes, "rotations", (json_int_t)status->rotations,
+			"gaps", (json_int_t)gaps, "errors", errors));
 }
 
 static void
@@ -119,7 +104,7 @@ report_status(const struct report *report, const char *const *names, size_t coun
 	return json_pack("{s:i, s:s, s:f, s:{s:s?, s:o, s:b}, s:b, s:o, s:o, s:o, s:o}", "version",
 		1, "aiwatch", AIWATCH_VERSION, "uptime_seconds",
 		(double)report->uptime / (double)SECOND, "config", "path", report->config_path,
-		"loaded_at", report_time(report->config_loaded_at), "last_reload_ok",
+		"loaded_at", json_of_time(report->config_loaded_at), "last_reload_ok",
 		report->last_reload_ok, "jit", report->jit, "store",
 		text_or_null(report->store_trouble), "sites", sites.list, "inputs", inputs.list,
 		"sinks", sinks.list);

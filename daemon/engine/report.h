@@ -26,8 +26,4 @@ struct report {
 json_t *
 report_status(const struct report *report, const char *const *names, size_t count);
 
-/* A time as a JSON string, null for TIME_NONE. */
-json_t *
-report_time(int64_t time);
-
 #endif
