@@ -1,6 +1,7 @@
 #include "daemon/engine/pending.h"
 
 #include "daemon/base/mem.h"
+#include "daemon/engine/outcome.h"
 #include "daemon/input/input.h"
 
 #include <stdlib.h>
@@ -185,16 +186,6 @@ pending_merge_batch(struct pending *pending, struct batch *batch)
 		merge_forgotten(source, batch->forgotten[i]);
 	merge_ledger(source, batch);
 	batch_free(batch);
-}
-
-static void
-incident_copy(const struct incident *from, struct incident *to)
-{
-	*to = *from;
-	to->site = mem_text(from->site);
-	to->cause = mem_text(from->cause);
-	for (size_t i = 0; i < from->evidence_count; i++)
-		evidence_copy(&from->evidence[i], &to->evidence[i]);
 }
 
 static void
