@@ -1,13 +1,129 @@
+#include "daemon/base/buf.h"
+#include "daemon/base/mem.h"
+#include "daemon/verb.h"
+
+#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+static const struct verb *const VERB[] = {
+	&VERB_CHECK_CONFIG,
+	&VERB_STATUS,
+	&VERB_TEST_RULES,
+	&VERB_TEST_ALERT,
+	&VERB_RESOLVE,
+	&VERB_ACK,
+	&VERB_SILENCE,
+};
+
+static void
+print_help(void)
+{
+	printf("usage: aiwatch [-c FILE] VERB [ARGUMENT…]\n\n"
+	       "Follows every AIUpdateSvc.log that reaches this host and alerts when the Asset\n"
+	       "Intelligence certificate of a sync point has expired and must be "
+	       "re-provisioned.\n\n"
+	       "verbs:\n");
+	for (size_t i = 0; i < COUNT(VERB); i++)
+		printf("  %-13s %s\n", VERB[i]->name, VERB[i]->summary);
+	printf("\noptions:\n"
+	       "  -c FILE       the configuration, before or behind the verb (default\n"
+	       "                /etc/aiwatch/aiwatch.yml; a missing default file means the "
+	       "defaults)\n"
+	       "  --help        this text; behind a verb: what the verb does\n"
+	       "  --version     the version\n");
+}
+
+static void
+print_verb_help(const struct verb *verb)
+{
+	printf("usage: aiwatch [-c FILE] %s %s\n\n%s\n", verb->name, verb->arguments, verb->help);
+}
+
+static int
+usage_error(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fprintf(stderr, "aiwatch: ");
+	vfprintf(stderr, format, args);
+	fprintf(stderr, " (see `aiwatch --help`)\n");
+	va_end(args);
+	return EXIT_USAGE;
+}
+
+int
+verb_usage_error(const struct verb *verb, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fprintf(stderr, "aiwatch %s: ", verb->name);
+	vfprintf(stderr, format, args);
+	fprintf(stderr, " (see `aiwatch %s --help`)\n", verb->name);
+	va_end(args);
+	return EXIT_USAGE;
+}
+
+static const struct verb *
+find_verb(const char *name)
+{
+	for (size_t i = 0; i < COUNT(VERB); i++) {
+		if (strcmp(VERB[i]->name, name) == 0)
+			return VERB[i];
+	}
+	return NULL;
+}
+
+/* Takes `-c FILE` and `-cFILE` out of the arguments, wherever they stand before `--`. */
+static bool
+take_config_path(int *argc, char **argv, const char **path)
+{
+	int kept = 0;
+	for (int i = 0; i < *argc; i++) {
+		if (strcmp(argv[i], "--") == 0) {
+			while (i < *argc)
+				argv[kept++] = argv[i++];
+			break;
+		}
+		if (strncmp(argv[i], "-c", 2) != 0) {
+			argv[kept++] = argv[i];
+			continue;
+		}
+		*path = argv[i][2] ? argv[i] + 2 : i + 1 < *argc ? argv[++i] : NULL;
+		if (!*path)
+			return false;
+	}
+	*argc = kept;
+	argv[kept] = NULL;
+	return true;
+}
 
 int
 main(int argc, char **argv)
 {
-	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+	const char *config_path = NULL;
+	signal(SIGPIPE, SIG_IGN);
+	if (!take_config_path(&argc, argv, &config_path))
+		return usage_error("-c wants a FILE behind it");
+	if (argc < 2)
+		return usage_error("a verb is wanted");
+	if (strcmp(argv[1], "--version") == 0) {
 		printf("aiwatch %s\n", AIWATCH_VERSION);
 		return 0;
 	}
-	fprintf(stderr, "usage: aiwatch --version\n");
-	return 64;
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_help();
+		return 0;
+	}
+	const struct verb *verb = find_verb(argv[1]);
+	if (!verb)
+		return usage_error("there is no verb \"%s\"", argv[1]);
+	for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0)
+			continue;
+		print_verb_help(verb);
+		return 0;
+	}
+	return verb->run(config_path, argc - 1, argv + 1);
 }

@@ -35,13 +35,14 @@ print_problems(const struct config_problems *problems)
 }
 
 static struct config *
-load_config(const char *config_path)
+load_config(const char *config_path, bool dry)
 {
 	struct config_problems problems = {0};
 	const char *path = config_find(config_path);
 	if (!path)
 		fprintf(stderr, "aiwatch: no %s: the defaults are used\n", CONFIG_DEFAULT_PATH);
-	struct config *config = config_load(path, &problems);
+	struct config *config =
+		dry ? config_load_lenient(path, &problems) : config_load(path, &problems);
 	print_problems(&problems);
 	config_problems_fini(&problems);
 	return config;
@@ -212,7 +213,7 @@ run_test_alert(const char *config_path, int argc, char **argv)
 	}
 	if (optind < argc)
 		return verb_usage_error(&VERB_TEST_ALERT, "\"%s\" is not taken", argv[optind]);
-	struct config *config = load_config(config_path);
+	struct config *config = load_config(config_path, trial.dry);
 	if (!config)
 		return EXIT_CONFIG;
 	signal(SIGPIPE, SIG_IGN);

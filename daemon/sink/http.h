@@ -27,9 +27,8 @@ struct http_options {
 /* Everything is copied. */
 struct http_request {
 	const char *url;
-	const char *const *headers;  /* "name: value", NULL-terminated */
-	struct span body;	     /* POSTed */
-	const char *user, *password; /* basic authentication; NULL for none */
+	const char *const *headers; /* "name: value", NULL-terminated */
+	struct span body;	    /* POSTed */
 };
 
 /* Borrowed for the call. */

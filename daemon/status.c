@@ -1,0 +1,301 @@
+#include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
+#include "daemon/base/term.h"
+#include "daemon/engine/alert.h"
+#include "daemon/engine/control.h"
+#include "daemon/setup.h"
+#include "daemon/verb.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STATUS_OK, STATUS_WARNING, STATUS_CRITICAL, STATUS_UNKNOWN };
+
+/* What a state is to the one who watches; the gravest first in the table of sites. */
+static const struct {
+	int exit;
+	enum term_style style;
+	int gravity;
+} STATE[SITE_STATES] = {
+	[SITE_EXPIRED] = {STATUS_CRITICAL, TERM_RED, 5},
+	[SITE_SYNC_FORBIDDEN] = {STATUS_WARNING, TERM_YELLOW, 4},
+	[SITE_ENROLL_REJECTED] = {STATUS_WARNING, TERM_YELLOW, 3},
+	[SITE_FAILING] = {STATUS_WARNING, TERM_YELLOW, 2},
+	[SITE_UNKNOWN] = {STATUS_OK, TERM_DIM, 1},
+	[SITE_HEALTHY] = {STATUS_OK, TERM_GREEN, 0},
+};
+
+static const char *const EXIT_NAME[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
+
+static const char *
+text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text ? text : "";
+}
+
+static json_int_t
+number_of(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static enum site_state
+state_of(const json_t *site)
+{
+	enum site_state state = SITE_UNKNOWN;
+	site_state_from_name(text_of(site, "state"), &state);
+	return state;
+}
+
+struct summary {
+	size_t by_state[SITE_STATES];
+	size_t sites;
+	int exit;
+	json_int_t pending;
+	json_int_t dead;
+	json_int_t lag;
+};
+
+static struct summary
+summarize(const json_t *status)
+{
+	struct summary summary = {0};
+	size_t i;
+	json_t *row;
+	json_array_foreach(json_object_get(status, "sites"), i, row)
+	{
+		enum site_state state = state_of(row);
+		summary.by_state[state]++;
+		summary.sites++;
+		if (STATE[state].exit > summary.exit)
+			summary.exit = STATE[state].exit;
+	}
+	json_array_foreach(json_object_get(status, "sinks"), i, row)
+	{
+		summary.pending += number_of(row, "pending");
+		summary.dead += number_of(row, "dead");
+	}
+	json_array_foreach(json_object_get(status, "inputs"), i, row) summary.lag +=
+		number_of(row, "lag_bytes");
+	return summary;
+}
+
+/* The first line is that of a Nagios plugin: verdict, words, `| perfdata`. */
+static void
+print_headline(const struct summary *summary, bool colour)
+{
+	static const enum term_style STYLE[] = {TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_DIM};
+	printf("%sAIWATCH %s%s - %zu site%s", term_style(STYLE[summary->exit], colour),
+		EXIT_NAME[summary->exit], term_style(TERM_PLAIN, colour), summary->sites,
+		summary->sites == 1 ? "" : "s");
+	for (int state = SITE_STATES - 1; state >= 0; state--) {
+		if (summary->by_state[state])
+			printf(", %zu %s", summary->by_state[state],
+				site_state_name((enum site_state)state));
+	}
+	printf(" |");
+	for (int state = 0; state < SITE_STATES; state++)
+		printf(" %s=%zu", site_state_name((enum site_state)state),
+			summary->by_state[state]);
+	printf(" pending=%" JSON_INTEGER_FORMAT " dead=%" JSON_INTEGER_FORMAT
+	       " lag=%" JSON_INTEGER_FORMAT "B\n",
+		summary->pending, summary->dead, summary->lag);
+}
+
+static int
+by_gravity(const void *a, const void *b)
+{
+	const json_t *left = *(json_t *const *)a, *right = *(json_t *const *)b;
+	int order = STATE[state_of(right)].gravity - STATE[state_of(left)].gravity;
+	return order ? order : strcmp(text_of(left, "site"), text_of(right, "site"));
+}
+
+static void
+print_evidence(const json_t *incident)
+{
+	size_t i;
+	json_t *line;
+	json_array_foreach(json_object_get(incident, "evidence"), i, line)
+	{
+		printf("      %s:%" JSON_INTEGER_FORMAT "\n        %s\n", text_of(line, "file"),
+			number_of(line, "offset"), text_of(line, "text"));
+	}
+}
+
+static void
+print_site(const json_t *site, bool colour)
+{
+	enum site_state state = state_of(site);
+	const char *since = text_of(site, "since"), *cause = text_of(site, "cause");
+	printf("  %s%-16s%s %s", term_style(STATE[state].style, colour), site_state_name(state),
+		term_style(TERM_PLAIN, colour), text_of(site, "site"));
+	if (since[0])
+		printf(", since %s", since);
+	json_int_t occurrences = number_of(site, "occurrences");
+	if (occurrences > 0)
+		printf(", %" JSON_INTEGER_FORMAT " attempt%s", occurrences,
+			occurrences == 1 ? "" : "s");
+	if (cause[0])
+		printf(", cause: %s", cause);
+	if (json_is_true(json_object_get(site, "acknowledged")))
+		printf(", acknowledged");
+	if (json_is_string(json_object_get(site, "silenced_until")))
+		printf(", silenced until %s", text_of(site, "silenced_until"));
+	printf("\n");
+	print_evidence(json_object_get(site, "incident"));
+}
+
+static void
+print_sites(const json_t *sites, bool colour)
+{
+	size_t count = json_array_size(sites);
+	json_t **row = mem_array(count, sizeof *row);
+	for (size_t i = 0; i < count; i++)
+		row[i] = json_array_get(sites, i);
+	qsort(row, count, sizeof *row, by_gravity);
+	printf("sites:%s\n", count ? "" : " nothing of the service has been seen yet");
+	for (size_t i = 0; i < count; i++)
+		print_site(row[i], colour);
+	free(row);
+}
+
+static void
+print_inputs(const json_t *inputs)
+{
+	size_t i, j;
+	json_t *input, *error;
+	printf("inputs:\n");
+	json_array_foreach(inputs, i, input)
+	{
+		printf("  %s: %" JSON_INTEGER_FORMAT " file(s) by %s, %" JSON_INTEGER_FORMAT
+		       " bytes read, %" JSON_INTEGER_FORMAT " behind, %" JSON_INTEGER_FORMAT
+		       " gap(s)\n",
+			text_of(input, "name"), number_of(input, "files"), text_of(input, "watch"),
+			number_of(input, "bytes_read"), number_of(input, "lag_bytes"),
+			number_of(input, "gaps"));
+		json_array_foreach(json_object_get(input, "errors"), j, error)
+			printf("    %s\n", json_string_value(error));
+	}
+}
+
+static void
+print_sinks(const json_t *sinks)
+{
+	size_t i;
+	json_t *sink;
+	printf("sinks:\n");
+	json_array_foreach(sinks, i, sink)
+	{
+		printf("  %s (%s): %" JSON_INTEGER_FORMAT " delivered, %" JSON_INTEGER_FORMAT
+		       " waiting, %" JSON_INTEGER_FORMAT " dead\n",
+			text_of(sink, "name"), text_of(sink, "type"), number_of(sink, "delivered"),
+			number_of(sink, "pending"), number_of(sink, "dead"));
+		if (text_of(sink, "last_error")[0])
+			printf("    %s\n", text_of(sink, "last_error"));
+	}
+}
+
+static void
+print_daemon(const json_t *status)
+{
+	char uptime[TIME_TEXT];
+	double seconds = json_number_value(json_object_get(status, "uptime_seconds"));
+	const json_t *config = json_object_get(status, "config");
+	const char *path = text_of(config, "path");
+	printf("daemon: aiwatch %s, up %s, %s%s%s\n", text_of(status, "aiwatch"),
+		duration_words((int64_t)(seconds * 1e6), uptime), path[0] ? path : "defaults",
+		json_is_true(json_object_get(config, "last_reload_ok"))
+			? ""
+			: ", the last reload failed: the old configuration goes on",
+		json_is_true(json_object_get(status, "jit")) ? "" : ", PCRE2 without JIT");
+	if (text_of(status, "store")[0])
+		printf("store: %s\n", text_of(status, "store"));
+}
+
+static int
+print_status(const json_t *status, bool as_json)
+{
+	bool colour = term_has_colour(STDOUT_FILENO);
+	struct summary summary = summarize(status);
+	if (as_json) {
+		json_dumpf(status, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+		printf("\n");
+		return summary.exit;
+	}
+	print_headline(&summary, colour);
+	print_sites(json_object_get(status, "sites"), colour);
+	print_inputs(json_object_get(status, "inputs"));
+	print_sinks(json_object_get(status, "sinks"));
+	print_daemon(status);
+	return summary.exit;
+}
+
+/* A site that was asked for and is not known cannot be told. */
+static int
+exit_for(const json_t *status, int wanted, int code)
+{
+	return wanted > (int)json_array_size(json_object_get(status, "sites")) ? STATUS_UNKNOWN
+									       : code;
+}
+
+static json_t *
+ask(const char *config_path, char **sites, int count, struct err *err)
+{
+	struct config *config = setup_config(config_path, true);
+	if (!config) {
+		err_set(err, "the configuration that names the control socket has errors");
+		return NULL;
+	}
+	json_t *names = json_array();
+	for (int i = 0; i < count; i++)
+		json_array_append_new(names, json_string(sites[i]));
+	json_t *request = json_pack("{s:s, s:o}", "verb", "status", "sites", names);
+	json_t *answer = request ? control_ask(config->control, request, err) : NULL;
+	if (!request)
+		err_set(err, "a site's name is not UTF-8");
+	json_decref(request);
+	config_free(config);
+	return answer;
+}
+
+static int
+run(const char *config_path, int argc, char **argv)
+{
+	static const struct option OPTION[] = {{"json", no_argument, NULL, 'j'}, {0}};
+	bool as_json = false;
+	int letter;
+	struct err err = ERR_INIT;
+	while ((letter = getopt_long(argc, argv, "", OPTION, NULL)) != -1) {
+		if (letter != 'j')
+			return EXIT_USAGE;
+		as_json = true;
+	}
+	json_t *status = ask(config_path, argv + optind, argc - optind, &err);
+	if (!status) {
+		printf("AIWATCH UNKNOWN - %s\n", err.text);
+		return STATUS_UNKNOWN;
+	}
+	int code = exit_for(status, argc - optind, print_status(status, as_json));
+	json_decref(status);
+	return code;
+}
+
+const struct verb VERB_STATUS = {
+	.name = "status",
+	.arguments = "[--json] [SITE…]",
+	.summary = "sites, inputs and sinks of the running daemon; a Nagios plugin too",
+	.help = "Asks the running daemon and prints what it knows, the gravest site first. The "
+		"first\n"
+		"line is that of a Nagios plugin, with performance data behind the bar.\n\n"
+		"  --json   one JSON document\n\n"
+		"exit: 0 all well, 1 a site is suspect or failing, 2 a site is expired, 3 no "
+		"daemon\n"
+		"answers, or a SITE is not known",
+	.run = run,
+};
