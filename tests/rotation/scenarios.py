@@ -475,6 +475,45 @@ def b8(w):
         w.append(50)
 
 
+def gaps(w):
+    status = w.tailer.status() or {}
+    told = [item["gaps"] for item in status.get("inputs", [])]
+    return any(sum(gap.values()) if isinstance(gap, dict) else gap for gap in told)
+
+
+def known_loss(w, lose):
+    """The beginning of a line was seen and is destroyed: that is a gap, and is said."""
+    w.begin()
+    w.finish_line()
+    w.settle()
+    data, _ = w.lines(1)
+    w.excuse({w.next - 1})
+    w.tails.pop(w.log, None)
+    with open(w.log, "ab") as log:
+        log.write(data[:60])
+    time.sleep(1.5)
+    with w.away():
+        lose()
+        w.append(50)
+    w.settle()
+    end = time.monotonic() + 5
+    while not gaps(w) and time.monotonic() < end:
+        time.sleep(0.2)
+    w.expect(gaps(w), "no gap is told")
+
+
+@row("B9", "half a line seen, then truncated: a gap is told", kinds=("short", "crlf"),
+     half_excused=True, peers=False)
+def b9(w):
+    known_loss(w, w.truncate)
+
+
+@row("B9d", "half a line seen, then deleted while down: a gap is told", kinds=("short", "crlf"),
+     modes=("stopped", "killed"), half_excused=True, peers=False)
+def b9d(w):
+    known_loss(w, w.rm)
+
+
 # C. Files maintained by copy tools
 
 
