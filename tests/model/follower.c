@@ -8,18 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	LOOK_QUIET_MS = 2,  /* so long nothing more comes after a look */
-	LOOK_LIMIT_MS = 500 /* so long a look may take */
-};
+enum { TURNS_MAX = 10000 };
 
 struct follower {
 	char *pattern;
 	struct follower_options options;
 	struct follower_events events;
 	struct rules *rules;
-	struct queue *queue;
-	struct input *input;
+	struct follow *follow; /* NULL while down */
+	int64_t now;
 	struct batch **waiting;
 	size_t waiting_count;
 	uint64_t last_serial;
@@ -46,6 +43,7 @@ follower_new(const char *directory, const struct follower_options *options,
 
 	follower->pattern = mem_format("%s/*/AIUpdateSvc.log", directory);
 	follower->options = *options;
+	follower->now = 1000 * SECOND;
 	follower->events = *events;
 	follower->rules = rules_new(&RULE, 1, &failed, &err);
 	if (!follower->rules) {
@@ -58,7 +56,7 @@ follower_new(const char *directory, const struct follower_options *options,
 void
 follower_free(struct follower *follower)
 {
-	if (follower->input)
+	if (follower->follow)
 		follower_kill(follower);
 	for (size_t i = 0; i < follower->position_count; i++)
 		position_fini(&follower->positions[i]);
@@ -73,7 +71,7 @@ follower_free(struct follower *follower)
 bool
 follower_is_up(const struct follower *follower)
 {
-	return follower->input;
+	return follower->follow;
 }
 
 static int
@@ -121,7 +119,7 @@ configuration(const struct follower *follower, struct texts *texts)
 		.site = site,
 		.start = CONFIG_START_BEGINNING,
 		.watch = follower->options.by_inotify ? CONFIG_WATCH_INOTIFY : CONFIG_WATCH_POLL,
-		.poll_interval = follower->options.by_inotify ? 10 * SECOND / 1000 : HOUR,
+		.poll_interval = follower->options.by_inotify ? 5 * SECOND : SECOND,
 		.encoding = any,
 		.format = any,
 		.timezone = zone,
@@ -136,8 +134,12 @@ follower_reload(struct follower *follower)
 {
 	struct texts texts;
 	const struct config_input config = configuration(follower, &texts);
+	struct err err = ERR_INIT;
 
-	input_configure(follower->input, &config, follower->rules, false);
+	if (!follow_configure(follower->follow, &config, follower->rules, false, &err)) {
+		fprintf(stderr, "reload: %s\n", err.text);
+		abort();
+	}
 }
 
 void
@@ -145,58 +147,40 @@ follower_start(struct follower *follower)
 {
 	struct texts texts;
 	const struct config_input config = configuration(follower, &texts);
-	const struct input_setup setup = {
+	const struct follow_setup setup = {
 		.config = &config,
 		.rules = follower->rules,
-		.queue = follower->queue = queue_new(64),
 		.positions = follower->positions,
 		.position_count = follower->position_count,
 		.read_ledger = read_ledger,
 		.ledger_owner = follower,
+		.max_open = follower->options.max_open,
 	};
 	struct err err = ERR_INIT;
 
 	follower->last_serial = 0;
-	follower->input = input_new(&setup, &err);
-	if (!follower->input || !input_start(follower->input, &err)) {
-		fprintf(stderr, "input: %s\n", err.text);
+	follower->follow = follow_new(&setup, &err);
+	if (!follower->follow) {
+		fprintf(stderr, "follow: %s\n", err.text);
 		abort();
 	}
-}
-
-static void
-end_input(struct follower *follower)
-{
-	if (!input_stop(follower->input, clock_monotonic() + 10 * SECOND)) {
-		fprintf(stderr, "input: hangs\n");
-		abort();
-	}
-	input_free(follower->input);
-	follower->input = NULL;
-}
-
-void
-follower_stop(struct follower *follower)
-{
-	follower_take(follower);
-	follower_commit(follower, SIZE_MAX);
-	end_input(follower);
-	follower_take(follower);
-	follower_commit(follower, SIZE_MAX);
-	queue_free(follower->queue);
-	follower->queue = NULL;
 }
 
 void
 follower_kill(struct follower *follower)
 {
-	queue_close(follower->queue);
-	end_input(follower);
+	follow_free(follower->follow);
+	follower->follow = NULL;
 	for (size_t i = 0; i < follower->waiting_count; i++)
 		batch_free(follower->waiting[i]);
 	follower->waiting_count = 0;
-	queue_free(follower->queue);
-	follower->queue = NULL;
+}
+
+void
+follower_stop(struct follower *follower)
+{
+	follower_commit(follower, SIZE_MAX);
+	follower_kill(follower);
 }
 
 static void
@@ -210,48 +194,39 @@ each_line(const struct batch *batch, void (*call)(void *, unsigned), void *owner
 	}
 }
 
-void
-follower_take(struct follower *follower)
+static bool
+turn(struct follower *follower)
 {
-	struct batch *batch;
+	struct batch *batch = batch_new(NULL, clock_wall());
+	bool more;
 
-	while (follower->queue && (batch = queue_take(follower->queue))) {
-		if (batch->serial != follower->last_serial + 1) {
-			fprintf(stderr, "batch %llu follows %llu\n",
-				(unsigned long long)batch->serial,
-				(unsigned long long)follower->last_serial);
-			abort();
-		}
-		follower->last_serial = batch->serial;
-		follower->waiting = mem_grow(
-			follower->waiting, follower->waiting_count + 1, sizeof(*follower->waiting));
-		follower->waiting[follower->waiting_count++] = batch;
-		each_line(batch, follower->events.read, follower->events.owner);
+	batch->serial = follower->last_serial + 1;
+	more = follow_turn(follower->follow, follower->now, clock_wall(), batch);
+	if (batch_is_empty(batch)) {
+		batch_free(batch);
+		return more;
 	}
+	follower->last_serial = batch->serial;
+	follower->waiting = mem_grow(
+		follower->waiting, follower->waiting_count + 1, sizeof(*follower->waiting));
+	follower->waiting[follower->waiting_count++] = batch;
+	each_line(batch, follower->events.read, follower->events.owner);
+	return more;
 }
 
 void
-follower_look(struct follower *follower)
+follower_turn(struct follower *follower, int64_t passed, size_t turns)
 {
-	const int64_t asked = clock_monotonic();
-	struct input_status status;
-	int quiet = 0;
+	follower->now += passed;
+	while (turns-- > 0 && turn(follower))
+		;
+}
 
-	input_wake(follower->input);
-	while (clock_monotonic() < asked + LOOK_LIMIT_MS * SECOND / 1000) {
-		struct pollfd wait = {.fd = queue_fd(follower->queue), .events = POLLIN};
-
-		if (poll(&wait, 1, 1) > 0) {
-			follower_take(follower);
-			quiet = 0;
-			continue;
-		}
-		input_get_status(follower->input, &status);
-		if (status.progress_at <= asked)
-			continue;
-		if (++quiet >= LOOK_QUIET_MS)
-			break;
-	}
+void
+follower_look(struct follower *follower, int64_t passed)
+{
+	follow_wake(follower->follow);
+	follower_turn(follower, passed, TURNS_MAX);
 }
 
 static void
@@ -319,8 +294,8 @@ follower_commit(struct follower *follower, size_t count)
 	follower->waiting_count -= count;
 	memmove(follower->waiting, follower->waiting + count,
 		follower->waiting_count * sizeof(*follower->waiting));
-	if (serial && follower->input)
-		input_committed(follower->input, serial);
+	if (serial && follower->follow)
+		follow_committed(follower->follow, serial);
 }
 
 size_t

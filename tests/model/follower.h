@@ -1,13 +1,14 @@
 #ifndef MODEL_FOLLOWER_H
 #define MODEL_FOLLOWER_H
 
-#include "daemon/input/input.h"
+#include "daemon/input/follow.h"
 
 #include <stdio.h>
 
 /*
- * The side that is judged: one real input over a directory, its queue, and a store in memory that
- * holds what was committed and nothing else. A kill is a stop whose batches are thrown away.
+ * The side that is judged: the real follower of an input over a directory, with a clock that the
+ * model sets, and a store in memory that holds what was committed and nothing else. A kill frees it
+ * and throws away the batches that were not committed.
  */
 struct follower;
 
@@ -20,7 +21,8 @@ struct follower_events {
 };
 
 struct follower_options {
-	bool by_inotify;   /* else it looks only when it is asked to */
+	bool by_inotify;   /* else it polls */
+	size_t max_open;   /* descriptors; 0 for as many as it likes */
 	uint64_t max_line; /* what is kept of a line */
 };
 
@@ -44,13 +46,13 @@ follower_kill(struct follower *follower); /* what is not committed never was */
 void
 follower_reload(struct follower *follower);
 
-/* Lets the input look at everything, and takes what it reads. */
+/* `passed` microseconds later: looks at everything, until nothing is left to read. */
 void
-follower_look(struct follower *follower);
+follower_look(struct follower *follower, int64_t passed);
 
-/* Takes what is there without asking for a look. */
+/* `passed` microseconds later: at most `turns` turns, at what is due or hinted at alone. */
 void
-follower_take(struct follower *follower);
+follower_turn(struct follower *follower, int64_t passed, size_t turns);
 
 /* Commits the oldest `count` batches that wait; all where there are fewer. */
 void

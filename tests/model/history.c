@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SIBLINGS = 6, END_MS = 3000 };
+enum { SIBLINGS = 6, END_LOOKS = 150, QUIET_LOOKS = 4 };
 
 static const char SWAP[] = "=.AIUpdateSvc.log.Xy12Zw"; /* as rsync names its copy in the making */
 static const char ROLLED[] = "=AIUpdateSvc.lo_";
@@ -95,7 +95,7 @@ look_or_die(struct run *run, uint32_t *draw)
 	if (!follower_is_up(run->follower))
 		return;
 	if (choice < 3)
-		follower_look(run->follower);
+		follower_look(run->follower, take(draw, 1500) * (SECOND / 1000));
 	if (choice == 3) {
 		follower_kill(run->follower);
 		world_on_down(run->world);
@@ -380,9 +380,8 @@ static void
 step_look(struct run *run, struct stream *stream, uint32_t draw)
 {
 	(void)stream;
-	(void)draw;
 	if (follower_is_up(run->follower))
-		follower_look(run->follower);
+		follower_look(run->follower, take(&draw, 3000) * (SECOND / 1000));
 }
 
 static void
@@ -435,12 +434,15 @@ step_reload(struct run *run, struct stream *stream, uint32_t draw)
 }
 
 static void
-step_pause(struct run *run, struct stream *stream, uint32_t draw)
+step_turn(struct run *run, struct stream *stream, uint32_t draw)
 {
+	static const int64_t PASSED[] = {
+		0, SECOND / 1000, SECOND / 5, 2 * SECOND, 5 * SECOND, 20 * SECOND, 40 * SECOND};
+
 	(void)stream;
-	usleep(take(&draw, 8000));
 	if (follower_is_up(run->follower))
-		follower_take(run->follower);
+		follower_turn(
+			run->follower, PASSED[take(&draw, COUNT(PASSED))], 1 + take(&draw, 4) * 20);
 }
 
 /* Kinds by how often they are drawn. */
@@ -472,7 +474,7 @@ static const struct kind {
 	{"stop", 2, step_stop},
 	{"start", 5, step_start},
 	{"reload", 1, step_reload},
-	{"pause", 2, step_pause},
+	{"turn", 8, step_turn},
 };
 
 static uint64_t
@@ -553,7 +555,7 @@ begin(struct run *run, uint32_t seed)
 		append(run, &run->world->streams[i], "", &seed, false);
 	}
 	for (int turn = 0; turn < 100 && world_missing(run->world, NULL) > 0; turn++) {
-		follower_look(run->follower);
+		follower_look(run->follower, SECOND / 10);
 		follower_commit(run->follower, SIZE_MAX);
 	}
 }
@@ -561,7 +563,7 @@ begin(struct run *run, uint32_t seed)
 static bool
 end(struct run *run, struct buf *report)
 {
-	const int64_t limit = clock_monotonic() + END_MS * SECOND / 1000;
+	int looks = 0;
 
 	if (!follower_is_up(run->follower))
 		follower_start(run->follower);
@@ -571,11 +573,11 @@ end(struct run *run, struct buf *report)
 	}
 	world_reconsider(run->world);
 	do {
-		follower_look(run->follower);
+		follower_look(run->follower, SECOND);
 		follower_commit(run->follower, SIZE_MAX);
-	} while (world_missing(run->world, NULL) > 0 && clock_monotonic() < limit);
-	for (int turn = 0; turn < 2; turn++) {
-		follower_look(run->follower);
+	} while (world_missing(run->world, NULL) > 0 && ++looks < END_LOOKS);
+	for (looks = 0; looks < QUIET_LOOKS; looks++) {
+		follower_look(run->follower, 20 * SECOND);
 		follower_commit(run->follower, SIZE_MAX);
 	}
 	return world_missing(run->world, report) + world_wrong(run->world, report) == 0;
@@ -602,9 +604,10 @@ history_run(const struct history *history, const char *directory, bool verbose, 
 		abort();
 	}
 	run.world = world_new(own, 1 + history->seed % WORLD_STREAMS, history->seed % 16 == 5);
+	run.world->keeps_open = history->seed >> 5 & 3;
 	run.follower = follower_new(own,
-		&(struct follower_options){
-			history->seed >> 3 & 1, history->seed >> 4 & 1 ? 65536 : 1024},
+		&(struct follower_options){history->seed >> 3 & 1, run.world->keeps_open ? 0 : 4,
+			history->seed >> 4 & 1 ? 65536 : 1024},
 		&(struct follower_events){run.world, world_on_read, world_on_counted});
 	begin(&run, history->seed);
 	for (size_t i = 0; i < history->count; i++) {

@@ -333,6 +333,7 @@ add_line(struct world *world, struct stream *stream, struct object *object, unsi
 		.home = object,
 		.exists = true,
 		.complete = true,
+		.excused = object->names == 0 && object->bytes.n > 0,
 		.late = object != world_find(world, stream, "") && object == stream->writer};
 	buf_format(out,
 		"2015-06-19T03:00:01+00:00 h%07u Asset Intelligence Catalog Sync Service Error: "
@@ -447,7 +448,7 @@ world_on_read(void *owner, unsigned number)
 	if (number >= world->next)
 		return;
 	world->lines[number].waiting = true;
-	if (!world->lines[number].copied)
+	if (!world->lines[number].copied && world->keeps_open)
 		world->lines[number].home->held = true;
 }
 

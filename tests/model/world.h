@@ -14,6 +14,7 @@
  *    wherever its file was moved to, where the follower may open files by their handle (root);
  *  - it may be lost (but never count twice) where its bytes were destroyed, in every file beside
  *    the log, before they were read: overwritten, truncated, or deleted while nobody held them;
+ *  - what a writer adds to a file without a name may be lost: once it was quiet, it is let go;
  *  - a half line counts at most once, also when it is completed later.
  *
  * A stream is one log and what stands beside it. Names: "" is the log, others are suffixes.
@@ -70,8 +71,8 @@ struct world {
 	unsigned stream_count;
 	struct object *objects;
 	struct line *lines;
-	unsigned next; /* number of the next line, from 1 */
-	bool is_up;
+	unsigned next;	 /* number of the next line, from 1 */
+	bool keeps_open; /* the follower has descriptors for every file it reads */
 };
 
 struct world *
