@@ -50,7 +50,8 @@ class Cell:
         return self
 
     def passed(self):
-        return not (self.missing or self.repeated or self.strange or self.late or self.words)
+        return not (self.missing or self.repeated or self.strange or self.words
+                    or self.late and self.tailer is Aiwatch)
 
     def mark(self):
         if self.skipped:
@@ -60,7 +61,7 @@ class Cell:
         text = f"{len(self.missing)}/{len(self.repeated)}"
         if self.strange:
             text += f" +{len(self.strange)}"
-        if self.late:
+        if self.late and self.tailer is Aiwatch:
             text += f" late {self.late}"
         return text + (" !" if self.words else "")
 
@@ -159,7 +160,7 @@ def main():
             runs = [pool.submit(cell.run, top, options.seed, options.keep) for cell in cells]
             for number, run in enumerate(concurrent.futures.as_completed(runs), 1):
                 cell = run.result()
-                if not options.peers and not cell.passed():
+                if cell.words or not options.peers and not cell.passed():
                     print(cell.report(), flush=True)
                 if sys.stderr.isatty():
                     print(f"\r{number}/{len(cells)}", end="", file=sys.stderr)

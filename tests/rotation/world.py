@@ -176,6 +176,16 @@ class World:
 
     # The program that is judged
 
+    def demote(self):
+        """It runs as nobody, so that a file's mode means something; only where we are root."""
+        if os.geteuid() != 0 or not self.is_judged():
+            return
+        os.makedirs(os.path.join(self.directory, "state"), exist_ok=True)
+        for path in (self.directory, os.path.join(self.directory, "state")):
+            os.chown(path, 65534, 65534)
+        os.chmod(os.path.dirname(self.directory), 0o755)
+        self.options["prefix"] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
     def start(self):
         if self.tailer is None:
             self.tailer = self.tailer_class(self.directory, self.patterns, self.options)
