@@ -1,7 +1,10 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/hash.h"
 #include "daemon/base/mem.h"
 #include "daemon/engine/correlate.h"
+#include "daemon/ruleset.h"
+#include "parsers/reader.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -34,6 +37,9 @@ struct run {
 	size_t history_count;
 	bool loads; /* save and load behind every line */
 	bool once;
+	struct rules *rules;   /* the shipped ones */
+	struct reader *reader; /* and what reads service lines by them */
+	struct reader_state state;
 	const char *where; /* the trace, and the line in it */
 	int line;
 };
@@ -233,6 +239,53 @@ see(struct run *run, char **words, struct outcome *outcome)
 	correlate_sighting(run->correlate, &sighting, outcome);
 }
 
+/* A service line on its way from the reader to the correlator. */
+struct passage {
+	struct run *run;
+	char **words;
+	struct outcome *outcome;
+};
+
+static void
+on_record(void *owner, const struct record *record)
+{
+	const struct passage *passage = owner;
+	struct run *run = passage->run;
+	struct hash128 digest = hash128(record->raw.p, record->raw.n);
+	const char *file = value_of(passage->words, "file");
+	char *text = mem_copy(record->text.p, record->text.n);
+	char *cause = record->cause.n ? mem_copy(record->cause.p, record->cause.n) : NULL;
+	struct sighting sighting = {
+		.site = passage->words[0],
+		.event = record->event,
+		.time = record->time,
+		.read_at = run->now,
+		.file = file ? file : "AIUpdateSvc.log",
+		.offset = record->offset,
+		.text = text,
+		.cause = cause,
+		.advice = rules_definition(run->rules, record->rule)->advice,
+		.backlog = has_word(passage->words, "backlog"),
+	};
+	memcpy(sighting.digest, digest.byte, sizeof sighting.digest);
+	if (record->event != EVENT_NONE)
+		correlate_sighting(run->correlate, &sighting, passage->outcome);
+	free(cause);
+	free(text);
+}
+
+static void
+service_line(struct run *run, char **words, struct outcome *outcome)
+{
+	struct passage passage = {run, words, outcome};
+	struct reader_counts counts = {0};
+	char *line = mem_format("%s\r\n", words[1]);
+	know_site(run, words[0]);
+	run->offset += reader_feed(run->reader, &run->state, span_of(line), run->offset, false,
+		run->now, on_record, &passage, &counts);
+	free(line);
+}
+
 static void
 end(struct run *run, char **words, struct outcome *outcome)
 {
@@ -326,6 +379,7 @@ static const struct command {
 	int words;
 } COMMAND[] = {
 	{"see", see, 2},
+	{"line", service_line, 2},
 	{"end", end, 1},
 	{"active", active, 1},
 	{"resolve", resolve, 1},
@@ -474,6 +528,28 @@ print_end(struct run *run)
 }
 
 static void
+open_reader(struct run *run)
+{
+	struct config_problems problems = {0};
+	struct err err = ERR_INIT;
+	struct config *config = config_load(NULL, &problems);
+	assert_non_null(config);
+	run->rules = ruleset_compile(config, &problems);
+	assert_non_null(run->rules);
+	struct reader_options options = {
+		.encoding = "utf-8",
+		.format = "plain",
+		.timezone = "UTC",
+		.max_line = 64 * 1024,
+		.rules = run->rules,
+	};
+	run->reader = reader_new(&options, &err);
+	assert_non_null(run->reader);
+	config_problems_fini(&problems);
+	config_free(config);
+}
+
+static void
 run_init(struct run *run, const char *where, bool loads)
 {
 	*run = (struct run){
@@ -486,11 +562,14 @@ run_init(struct run *run, const char *where, bool loads)
 		.now = START,
 	};
 	run->correlate = correlate_new(&run->options);
+	open_reader(run);
 }
 
 static void
 run_fini(struct run *run)
 {
+	reader_free(run->reader);
+	rules_free(run->rules);
 	correlate_free(run->correlate);
 	buf_fini(&run->out);
 	for (size_t i = 0; i < run->site_count; i++) {
