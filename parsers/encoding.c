@@ -154,7 +154,9 @@ encoding_from_name(const char *name)
 static bool
 open_iconv(struct decoder *decoder, const char *name, struct err *err)
 {
-	decoder->iconv = iconv_open("UTF-8", name);
+	/* What Windows calls Shift JIS keeps the backslash where it is. */
+	bool is_sjis = span_equal_nocase(span_of(name), SPAN("shift_jis"));
+	decoder->iconv = iconv_open("UTF-8", is_sjis ? "CP932" : name);
 	if (decoder->iconv == NO_ICONV)
 		return err_set(err,
 			"no encoding is named %s (wanted auto, utf-8, utf-16le, utf-16be, "

@@ -139,6 +139,8 @@ looks_like_date(struct span s)
 	struct date date;
 	if (s.n > DATE_LIMIT)
 		return false;
+	if (s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']')
+		s = span_first(span_from(s, 1), s.n - 2);
 	if (date_scan(s, &date) && date.length == s.n)
 		return true;
 	while (s.n > 0) {

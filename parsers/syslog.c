@@ -57,10 +57,12 @@ is_service(struct span s)
 	return frame_parse(s, &frame) && frame.is_service;
 }
 
+/* Writers put one blank before a message that may bring one of its own. Three or more are the
+ * message's: lines that continue a record are indented. */
 static struct span
 skip_blanks(struct span s)
 {
-	while (s.n && s.p[0] == ' ')
+	for (int i = 0; i < 2 && s.n && s.p[0] == ' '; i++)
 		s = span_from(s, 1);
 	return s;
 }
@@ -72,6 +74,8 @@ skip_tag(struct span s)
 	size_t n = 0;
 	while (n < s.n && n < 64 && !strchr(" :[", s.p[n] ? s.p[n] : 'x'))
 		n++;
+	if (n == 0 || !isalnum((unsigned char)s.p[0]))
+		return s;
 	struct span rest = span_from(s, n);
 	if (take_byte(&rest, '[')) {
 		const char *close = rest.n ? memchr(rest.p, ']', rest.n < 32 ? rest.n : 32) : NULL;
@@ -80,8 +84,8 @@ skip_tag(struct span s)
 		rest = span_from(rest, (size_t)(close - rest.p) + 1);
 	}
 	bool colon = take_byte(&rest, ':');
-	struct span behind = skip_blanks(rest);
-	return n > 0 && (colon || is_service(behind)) ? behind : s;
+	take_byte(&rest, ' ');
+	return colon || is_service(rest) ? rest : s;
 }
 
 /* rsyslog writes a control character as `#` or `\` and three octal digits. */
