@@ -14,6 +14,7 @@ struct frame {
 	size_t sent;	  /* bytes of it that are out */
 	uint64_t end;	  /* where it ends in its connection's stream, once it is out whole */
 	int64_t deadline; /* monotonic */
+	int64_t acked_at; /* when its last byte was seen acknowledged; 0 for not yet */
 	unsigned tries;	  /* connections that broke under it */
 	sink_on_done *done;
 	void *owner;

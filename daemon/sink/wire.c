@@ -65,6 +65,7 @@ struct wire {
 
 static const int64_t PAUSE_FIRST = 1000;
 static const int64_t PAUSE_MAX = SECOND / 10;
+static const int64_t SETTLE = SECOND / 100;
 
 static void
 pump(struct wire *wire);
@@ -132,6 +133,7 @@ break_wire(struct wire *wire, const struct err *err)
 	frames_move(&old, &wire->waiting);
 	for (struct frame *frame; (frame = frames_pop(&old));) {
 		frame->sent = 0;
+		frame->acked_at = 0;
 		bool keep = again && frame->tries++ == 0 && frame->deadline > now;
 		frames_push(keep ? &wire->waiting : &given_up, frame);
 	}
@@ -175,16 +177,29 @@ is_acknowledging(const struct wire *wire)
 	return wire->address.kind == WIRE_TCP || wire->address.kind == WIRE_TLS;
 }
 
-/* Answers what the receiver's kernel has taken: all but what still stands in our send queue. */
+/*
+ * Answers what the receiver has: of the bytes, all but what still stands in our send queue, and of
+ * the time, SETTLE more. A receiver that dies with bytes unread resets the connection at once, and
+ * what was not answered by then is sent again. `at_once`: it closed in order, so it had read all.
+ */
 static void
-take_acks(struct wire *wire)
+take_acks(struct wire *wire, bool at_once)
 {
+	int64_t now = now_of(wire);
 	int queued = 0;
 	if (!wire->unacked.head || ioctl(wire->fd, SIOCOUTQ, &queued) < 0)
 		return;
 	uint64_t acked = wire->written - (uint64_t)queued;
-	while (wire->unacked.head && wire->unacked.head->end <= acked) {
-		wire->pause = PAUSE_FIRST;
+	for (struct frame *frame = wire->unacked.head; frame && frame->end <= acked;
+		frame = frame->next) {
+		if (frame->acked_at == 0) {
+			wire->pause = PAUSE_FIRST;
+			frame->acked_at = now;
+		}
+	}
+	for (struct frame *frame; (frame = wire->unacked.head) && frame->acked_at;) {
+		if (!at_once && now < frame->acked_at + SETTLE)
+			break;
 		frame_delivered(frames_pop(&wire->unacked));
 	}
 	if (wire->unacked.head)
@@ -215,7 +230,7 @@ drain(struct wire *wire, struct err *err)
 		if (tls_drain(wire->tls, err) != TLS_FAILED)
 			return true;
 		if (err->code == 0)
-			take_acks(wire);
+			take_acks(wire, true);
 		return false;
 	}
 	char dropped[1024];
@@ -226,7 +241,7 @@ drain(struct wire *wire, struct err *err)
 		if (n < 0 && errno != EINTR)
 			return err_system(err, errno, "the receiver is gone");
 		if (n == 0 && is_stream(wire)) {
-			take_acks(wire);
+			take_acks(wire, true);
 			return err_set(err, "the receiver closed the connection");
 		}
 	}
@@ -312,7 +327,7 @@ write_frames(struct wire *wire, struct err *err)
 			return false;
 		frame_is_out(wire);
 	}
-	take_acks(wire);
+	take_acks(wire, false);
 	return true;
 }
 

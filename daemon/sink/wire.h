@@ -14,8 +14,8 @@
  *   tls   the same inside TLS
  *
  * Delivered means: handed to the receiver's socket (unix), to the network (udp: nobody can know
- * more), acknowledged by the receiver's kernel (tcp, tls). A receiver that dies with frames unread
- * in its kernel loses them; no protocol here tells. All failures are SINK_RETRY.
+ * more), acknowledged by the receiver's kernel and not taken back by a reset within a moment (tcp,
+ * tls). What a receiver has read and then lost no protocol here tells. All failures are SINK_RETRY.
  */
 enum wire_kind { WIRE_UNIX, WIRE_UDP, WIRE_TCP, WIRE_TLS, WIRE_KINDS };
 

@@ -478,6 +478,19 @@ t16_a_name_that_nobody_has_is_a_retry(void **unused)
 	assert_int_equal(answers.count, 0);
 }
 
+/* The next who connects; the loop runs meanwhile. */
+static int
+accept_peer(struct setting *s, int fd)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	int64_t end = clock_monotonic() + DEADLINE;
+	while (poll(&ready, 1, 0) == 0) {
+		assert_true(clock_monotonic() < end);
+		sd_event_run(s->loop, 1000);
+	}
+	return accept(fd, NULL, NULL);
+}
+
 /* Reads one octet-counted frame; the loop runs meanwhile. */
 static char *
 read_frame(struct setting *s, int peer)
@@ -661,9 +674,9 @@ t22_one_who_does_not_speak_tls_is_a_retry(void **unused)
 	assert_non_null(strstr(answer.text, "greeting: the receiver took nothing for"));
 	struct answers answers = {0};
 	sink_send(s.sink, &s.alert, world_on_done, &answers);
-	int peer = accept(fd, NULL, NULL);
+	int peer = accept_peer(&s, fd);
 	close(peer);
-	peer = accept(fd, NULL, NULL);
+	peer = accept_peer(&s, fd);
 	assert_int_equal(write(peer, "no TLS here\n", 12), 12);
 	world_wait(s.loop, &answers, 1);
 	assert_int_equal(answers.last.outcome, SINK_RETRY);
@@ -736,6 +749,32 @@ t24_an_idle_wire_sleeps(void **unused)
 	end_setting(&s);
 }
 
+/* Given a receiver that dies with a frame unread in its kernel, then the next one gets it. */
+static void
+t25_tcp_sends_again_what_a_dead_receiver_had_not_read(void **unused)
+{
+	(void)unused;
+	char *address;
+	int fd = listen_inet(SOCK_STREAM, "tcp", &address);
+	struct setting s = network_setting(address, 0);
+	struct answers answers = {0};
+	sink_send(s.sink, &s.alert, world_on_done, &answers);
+	int peer = accept_peer(&s, fd);
+	struct pollfd ready = {.fd = peer, .events = POLLIN};
+	int64_t end = clock_monotonic() + DEADLINE;
+	while (poll(&ready, 1, 0) == 0 && clock_monotonic() < end)
+		sd_event_run(s.loop, 100);
+	close(peer);
+	assert_int_equal(answers.count, 0);
+	peer = accept_peer(&s, fd);
+	free(read_frame(&s, peer));
+	world_wait(s.loop, &answers, 1);
+	assert_int_equal(answers.delivered, 1);
+	close(peer);
+	close(fd);
+	end_setting(&s);
+}
+
 int
 main(void)
 {
@@ -764,6 +803,7 @@ main(void)
 		cmocka_unit_test(t22_one_who_does_not_speak_tls_is_a_retry),
 		cmocka_unit_test(t23_files_that_are_no_certificates_are_a_retry),
 		cmocka_unit_test(t24_an_idle_wire_sleeps),
+		cmocka_unit_test(t25_tcp_sends_again_what_a_dead_receiver_had_not_read),
 	};
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
 }
