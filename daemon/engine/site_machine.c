@@ -187,10 +187,12 @@ site_forget(struct site *site, enum alert_kind kind)
 		trouble_fini(&site->attempts->trouble[kind]);
 }
 
+/* A suspicion starts the count of other failures anew; other failures end one in the making. */
 static void
-forget_what_the_state_rules_out(struct site *site)
+forget_what_is_ruled_out(struct site *site, enum site_input input)
 {
-	if (site->state == SITE_SYNC_FORBIDDEN || site->state == SITE_EXPIRED)
+	if (site->state == SITE_SYNC_FORBIDDEN || site->state == SITE_EXPIRED ||
+		input == INPUT_WINDOW)
 		site_forget(site, ALERT_SYNC_FAILING);
 	if (site->state == SITE_FAILING || site->state == SITE_EXPIRED)
 		site_forget(site, ALERT_CERTIFICATE_SUSPECT);
@@ -237,7 +239,7 @@ settle(const struct turn *turn, enum site_input input)
 	}
 	if (is_due_to_open(turn, input))
 		site_open(site, site_kind_of(site->state), turn->at, turn->now, turn->outcome);
-	forget_what_the_state_rules_out(site);
+	forget_what_is_ruled_out(site, input);
 }
 
 /* The one place that writes a state. */
