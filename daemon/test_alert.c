@@ -1,8 +1,8 @@
 /* `test-alert`: what a sink would be told, said to it, and what it answered. */
-#include "config/config.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/base/term.h"
+#include "daemon/setup.h"
 #include "daemon/sink/sink.h"
 #include "daemon/verb.h"
 
@@ -23,30 +23,6 @@ struct trial {
 	sd_event *loop;
 	struct alert firing, resolved;
 };
-
-static void
-print_problems(const struct config_problems *problems)
-{
-	struct buf text = BUF_INIT;
-	config_problems_print(problems, term_has_colour(STDERR_FILENO), &text);
-	if (text.n)
-		fwrite(text.p, 1, text.n, stderr);
-	buf_fini(&text);
-}
-
-static struct config *
-load_config(const char *config_path, bool dry)
-{
-	struct config_problems problems = {0};
-	const char *path = config_find(config_path);
-	if (!path)
-		fprintf(stderr, "aiwatch: no %s: the defaults are used\n", CONFIG_DEFAULT_PATH);
-	struct config *config =
-		dry ? config_load_lenient(path, &problems) : config_load(path, &problems);
-	print_problems(&problems);
-	config_problems_fini(&problems);
-	return config;
-}
 
 static void
 make_alerts(struct trial *trial, int64_t now)
@@ -213,7 +189,7 @@ run_test_alert(const char *config_path, int argc, char **argv)
 	}
 	if (optind < argc)
 		return verb_usage_error(&VERB_TEST_ALERT, "\"%s\" is not taken", argv[optind]);
-	struct config *config = load_config(config_path, trial.dry);
+	struct config *config = setup_config(config_path, false);
 	if (!config)
 		return EXIT_CONFIG;
 	signal(SIGPIPE, SIG_IGN);
