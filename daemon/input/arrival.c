@@ -1,0 +1,229 @@
+#include "daemon/input/follow_parts.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* The bytes that only the old descriptor has, a line that is not whole yet, stand in the new one
+ * too as far as it goes. */
+static bool
+has_rest(const struct generation *generation, const struct arrival *arrival)
+{
+	uint64_t offset = generation->position.offset, n = generation->partial;
+	if (generation->fd < 0 || n == 0 || arrival->look.size <= offset)
+		return true;
+	if (arrival->look.size - offset < n)
+		n = arrival->look.size - offset;
+	return content_is_equal(generation->fd, arrival->fd, offset, n);
+}
+
+/* The same content in another object: go on there. */
+static void
+replace(struct follow *follow, struct generation *generation, const struct arrival *arrival,
+	bool is_whole)
+{
+	struct stream *stream = generation->stream;
+	stream_move_to_end(stream, generation);
+	generation_set_object(follow, generation, &arrival->key, &arrival->look, stream->path);
+	generation_set_fd(follow, generation, arrival->fd);
+	generation->partial = 0;
+	generation->quiet_since = follow->now;
+	generation->unlinked = false;
+	if (is_whole) {
+		follow_go_on(follow, generation);
+		return;
+	}
+	generation->by_copy = true;
+	follow_hold(follow, generation);
+}
+
+/* Whether the arrival is another copy of what the generation read, whose object is gone. */
+static bool
+takes_over(struct follow *follow, struct generation *generation, const struct arrival *arrival,
+	bool is_newest)
+{
+	int fd = arrival->fd;
+	struct content_source source = content_of(&fd);
+	const struct position *position = &generation->position;
+	if (position->packed || (!is_newest && position->offset < PROOF_RAW))
+		return false;
+	if (position->state == GENERATION_DONE && position->offset == 0)
+		return false;
+	enum content_verdict verdict = generation_compare(follow, generation, &source);
+	if (verdict == CONTENT_WHOLE && has_rest(generation, arrival)) {
+		replace(follow, generation, arrival, true);
+		return true;
+	}
+	if (verdict == CONTENT_BEGINNING && is_newest) {
+		replace(follow, generation, arrival, false);
+		return true;
+	}
+	return false;
+}
+
+/* rsync --backup: the old object was renamed, the new one holds all of it. */
+static bool
+is_backup(struct follow *follow, struct generation *generation, const struct arrival *arrival)
+{
+	int fd = arrival->fd;
+	struct content_source source = content_of(&fd);
+	return generation->position.offset >= PROOF_HEAD && generation->at_end &&
+	       arrival->look.size >= generation->position.offset &&
+	       generation_compare(follow, generation, &source) == CONTENT_WHOLE &&
+	       has_rest(generation, arrival);
+}
+
+enum outcome_of_arrival {
+	ARRIVAL_NEW,
+	ARRIVAL_TAKEN,
+	ARRIVAL_LATER,
+};
+
+/* The generation that stood at the path makes room, or goes on in the new object. */
+static enum outcome_of_arrival
+displace(struct follow *follow, struct generation *current, const struct arrival *arrival)
+{
+	enum whereabouts where = drain_find_old(follow, current);
+	if (!drain_prove(follow, current))
+		return ARRIVAL_NEW;
+	if (current->fd >= 0 && !current->at_end) {
+		stream_set_ready(follow, current->stream);
+		stream_set_busy(follow, current->stream);
+		if (where == GONE || current->position.offset >= PROOF_HEAD)
+			return ARRIVAL_LATER;
+	}
+	if (where == STILL_LINKED) {
+		if (is_backup(follow, current, arrival)) {
+			replace(follow, current, arrival, true);
+			return ARRIVAL_TAKEN;
+		}
+		generation_enter(follow, current, GENERATION_DRAINING, "rotated");
+		return ARRIVAL_NEW;
+	}
+	if (arrival->look.size == 0 && current->position.offset + current->partial > 0)
+		return ARRIVAL_LATER;
+	if (takes_over(follow, current, arrival, true))
+		return ARRIVAL_TAKEN;
+	if (current->fd < 0)
+		follow_give_up_object(follow, current, "replaced");
+	else
+		generation_enter(follow, current, GENERATION_DRAINING, "replaced");
+	return ARRIVAL_NEW;
+}
+
+static bool
+revive(struct follow *follow, struct stream *stream, const struct arrival *arrival)
+{
+	bool newest = !stream_current(stream);
+	for (size_t i = stream->count; i-- > 0;) {
+		struct generation *generation = stream->generation[i];
+		if (generation_has_object(generation) && !generation->unlinked)
+			continue;
+		if (generation->fd >= 0 && !generation->at_end)
+			continue;
+		if (takes_over(follow, generation, arrival, newest))
+			return true;
+		newest = false;
+	}
+	return false;
+}
+
+static bool
+begins_at_end(const struct follow *follow)
+{
+	if (follow->started)
+		return false;
+	if (follow->lost_state)
+		return follow->config->on_lost_state == CONFIG_LOST_END;
+	return follow->config->start == CONFIG_START_END;
+}
+
+static void
+ignore_record(void *owner, const struct record *record)
+{
+	(void)owner;
+	(void)record;
+}
+
+/* Behind the last line end; where there is none, inside a line whose rest is skipped. */
+static void
+skip_to_end(struct follow *follow, struct generation *generation)
+{
+	struct position *position = &generation->position;
+	struct reader_counts counts = {0};
+	uint64_t size = generation->seen.size;
+	size_t n = size < LEDGER_CHUNK ? (size_t)size : LEDGER_CHUNK;
+	uint8_t bytes[LEDGER_CHUNK];
+	if (pread(generation->fd, bytes, n, 0) != (ssize_t)n)
+		return;
+	struct reader_state state = {0};
+	reader_feed(follow->reader, &state, (struct span){(char *)bytes, n}, 0, false, follow->wall,
+		ignore_record, NULL, &counts);
+	const char *encoding = reader_encoding_name(&state);
+	bool wide = strncmp(encoding, "utf-16", 6) == 0;
+	bool little = wide && strcmp(encoding, "utf-16le") == 0;
+	uint64_t from = size - n;
+	uint64_t end = wide ? size & ~UINT64_C(1) : size;
+	state.skipping = 1;
+	if (pread(generation->fd, bytes, n, (off_t)from) != (ssize_t)n)
+		return;
+	for (size_t i = n; i-- > 0;) {
+		uint64_t behind = from + i + 1 + (little ? 1 : 0);
+		if (bytes[i] != '\n' || behind > size || (wide && behind & 1))
+			continue;
+		end = behind;
+		state.skipping = 0;
+		break;
+	}
+	if (content_skip(position, generation->fd, end))
+		position->reader = state;
+}
+
+static void
+first_look(struct follow *follow, struct stream *stream, const struct arrival *arrival)
+{
+	struct generation *generation = follow_begin(follow, stream, arrival);
+	stream->looked = true;
+	if (begins_at_end(follow))
+		skip_to_end(follow, generation);
+	else
+		generation->position.backlog_until = arrival->look.size;
+	sibling_take_as_read(follow, stream);
+}
+
+void
+arrival_take(struct follow *follow, struct stream *stream, struct arrival *arrival)
+{
+	struct generation *current = stream_current(stream);
+	enum outcome_of_arrival outcome = ARRIVAL_NEW;
+	if (!follow_open_arrival(follow, stream, arrival)) {
+		if (current)
+			drain_find_old(follow, current);
+		return;
+	}
+	bool first = stream->count == 0;
+	if (first && follow->started &&
+		sibling_claims(follow, stream, stream->path, &arrival->look, &arrival->key))
+		outcome = ARRIVAL_LATER;
+	if (current)
+		outcome = displace(follow, current, arrival);
+	else if (!first && arrival->look.size == 0)
+		outcome = ARRIVAL_LATER;
+	if (outcome == ARRIVAL_NEW && !first && revive(follow, stream, arrival))
+		outcome = ARRIVAL_TAKEN;
+	if (outcome == ARRIVAL_LATER)
+		close(arrival->fd);
+	if (outcome == ARRIVAL_LATER && !first)
+		stream_set_busy(follow, stream);
+	if (outcome != ARRIVAL_NEW)
+		return;
+	if (first) {
+		first_look(follow, stream, arrival);
+		return;
+	}
+	sibling_check(follow, stream);
+	/* A sibling's rest may have been found in the very object. */
+	if (generation_find(follow, &arrival->key))
+		close(arrival->fd);
+	else
+		follow_begin(follow, stream, arrival);
+}

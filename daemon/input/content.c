@@ -1,0 +1,241 @@
+#include "daemon/input/content.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static ssize_t
+read_fd(void *owner, void *bytes, size_t n, uint64_t at)
+{
+	size_t got = 0;
+	while (got < n) {
+		ssize_t more =
+			pread(*(int *)owner, (char *)bytes + got, n - got, (off_t)(at + got));
+		if (more < 0 && errno == EINTR)
+			continue;
+		if (more < 0)
+			return -1;
+		if (more == 0)
+			break;
+		got += (size_t)more;
+	}
+	return (ssize_t)got;
+}
+
+struct content_source
+content_of(int *fd)
+{
+	return (struct content_source){read_fd, fd};
+}
+
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool
+hash_equal(struct hash128 a, struct hash128 b)
+{
+	return memcmp(a.byte, b.byte, sizeof a.byte) == 0;
+}
+
+/* The digests behind the raw part of a proof: the first two bytes of each step's hash. */
+static void
+step_digest(const uint8_t *step, uint8_t out[2])
+{
+	memcpy(out, hash128(step, PROOF_STEP).byte, 2);
+}
+
+static void
+set_head(struct position *position, const uint8_t *bytes, size_t n)
+{
+	size_t raw = n < PROOF_RAW ? n : PROOF_RAW;
+	memset(position->proof, 0, sizeof position->proof);
+	memcpy(position->proof, bytes, raw);
+	for (size_t at = PROOF_RAW; at + PROOF_STEP <= n; at += PROOF_STEP)
+		step_digest(bytes + at,
+			position->proof + PROOF_RAW + (at - PROOF_RAW) / PROOF_STEP * 2);
+	position->head_length = (uint32_t)n;
+	position->head = hash128(bytes, n);
+}
+
+/* Whether the first n bytes of a file, n at most head_length, can be those that were consumed. */
+static bool
+is_head(const struct position *position, const uint8_t *bytes, size_t n)
+{
+	if (n == position->head_length)
+		return hash_equal(hash128(bytes, n), position->head);
+	if (memcmp(bytes, position->proof, n < PROOF_RAW ? n : PROOF_RAW) != 0)
+		return false;
+	for (size_t at = PROOF_RAW; at + PROOF_STEP <= n; at += PROOF_STEP) {
+		uint8_t digest[2];
+		const uint8_t *kept =
+			position->proof + PROOF_RAW + (at - PROOF_RAW) / PROOF_STEP * 2;
+		step_digest(bytes + at, digest);
+		if (memcmp(digest, kept, 2) != 0)
+			return false;
+	}
+	return true;
+}
+
+bool
+content_is_anchored(const struct position *position, const void *bytes)
+{
+	return hash_equal(hash128(bytes, position->anchor_length), position->anchor);
+}
+
+/* The last two chunks that were read, so that the anchor lies within them wherever it begins. */
+struct chunks {
+	uint8_t byte[2 * LEDGER_CHUNK];
+	uint64_t at; /* of byte[0] */
+	size_t n;
+};
+
+static ssize_t
+next_chunk(struct chunks *chunks, const struct content_source *source)
+{
+	if (chunks->n >= LEDGER_CHUNK) {
+		size_t whole = chunks->n / LEDGER_CHUNK * LEDGER_CHUNK;
+		size_t drop = whole - LEDGER_CHUNK;
+		memmove(chunks->byte, chunks->byte + drop, chunks->n - drop);
+		chunks->at += drop;
+		chunks->n -= drop;
+	}
+	ssize_t got = source->read(
+		source->owner, chunks->byte + chunks->n, LEDGER_CHUNK, chunks->at + chunks->n);
+	if (got > 0)
+		chunks->n += (size_t)got;
+	return got;
+}
+
+static bool
+is_in_ledger(struct content_ledger *ledger, uint64_t chunk, const uint8_t *bytes)
+{
+	while (ledger->count && ledger->entry->chunk < chunk) {
+		ledger->entry++;
+		ledger->count--;
+	}
+	if (!ledger->count || ledger->entry->chunk != chunk)
+		return true;
+	return hash_equal(ledger->entry->digest, hash128(bytes, LEDGER_CHUNK));
+}
+
+static bool
+has_anchor(const struct chunks *chunks, const struct position *position)
+{
+	uint64_t from = position->offset - position->anchor_length;
+	return from >= chunks->at && position->offset <= chunks->at + chunks->n &&
+	       content_is_anchored(position, chunks->byte + (from - chunks->at));
+}
+
+enum content_verdict
+content_compare(const struct content_source *source, const struct position *position,
+	struct content_ledger ledger)
+{
+	struct chunks chunks = {.at = 0};
+	if (position->offset == 0)
+		return CONTENT_WHOLE;
+	for (uint64_t end = 0; end < position->offset;) {
+		ssize_t got = next_chunk(&chunks, source);
+		if (got < 0)
+			return CONTENT_UNREADABLE;
+		const uint8_t *chunk = chunks.byte + (end - chunks.at);
+		if (end == 0 &&
+			!is_head(position, chunk, least((uint64_t)got, position->head_length)))
+			return CONTENT_DIFFERS;
+		if (end == 0 && got == 0)
+			return CONTENT_EMPTY;
+		if (got == LEDGER_CHUNK && end + LEDGER_CHUNK <= position->offset &&
+			!is_in_ledger(&ledger, end / LEDGER_CHUNK, chunk))
+			return CONTENT_DIFFERS;
+		end += (uint64_t)got;
+		if (got < LEDGER_CHUNK && end < position->offset)
+			return CONTENT_BEGINNING;
+	}
+	return has_anchor(&chunks, position) ? CONTENT_WHOLE : CONTENT_DIFFERS;
+}
+
+enum content_verdict
+content_glance(int fd, const struct position *position)
+{
+	uint8_t bytes[PROOF_HEAD];
+	if (position->offset == 0)
+		return CONTENT_WHOLE;
+	ssize_t got = read_fd(&fd, bytes, position->head_length, 0);
+	if (got < 0)
+		return CONTENT_UNREADABLE;
+	if (got == 0)
+		return CONTENT_EMPTY;
+	if (!is_head(position, bytes, (size_t)got))
+		return CONTENT_DIFFERS;
+	if ((size_t)got < position->head_length)
+		return CONTENT_BEGINNING;
+	got = read_fd(
+		&fd, bytes, position->anchor_length, position->offset - position->anchor_length);
+	if (got < 0)
+		return CONTENT_UNREADABLE;
+	if ((size_t)got < position->anchor_length)
+		return CONTENT_BEGINNING;
+	return content_is_anchored(position, bytes) ? CONTENT_WHOLE : CONTENT_DIFFERS;
+}
+
+void
+content_consume(struct position *position, const uint8_t *window, size_t n,
+	void (*on_chunk)(void *owner, const struct ledger_entry *entry), void *owner)
+{
+	uint64_t from = position->offset - position->anchor_length;
+	uint64_t until = position->offset + n;
+	for (uint64_t chunk = position->offset / LEDGER_CHUNK; (chunk + 1) * LEDGER_CHUNK <= until;
+		chunk++) {
+		/* Bytes that were skipped unread lie before the window. */
+		if (chunk * LEDGER_CHUNK < from)
+			continue;
+		struct ledger_entry entry = {position->generation, chunk,
+			hash128(window + (chunk * LEDGER_CHUNK - from), LEDGER_CHUNK)};
+		on_chunk(owner, &entry);
+	}
+	if (position->offset < PROOF_HEAD)
+		set_head(position, window, (size_t)least(until, PROOF_HEAD));
+	position->offset = until;
+	position->anchor_length = (uint32_t)least(until, LEDGER_CHUNK);
+	position->anchor =
+		hash128(window + (until - position->anchor_length - from), position->anchor_length);
+}
+
+bool
+content_skip(struct position *position, int fd, uint64_t offset)
+{
+	uint8_t bytes[PROOF_HEAD];
+	size_t n = (size_t)least(offset, PROOF_HEAD);
+	ssize_t got = read_fd(&fd, bytes, n, 0);
+	if (got < 0)
+		return false;
+	errno = ENODATA;
+	if ((size_t)got < n)
+		return false;
+	set_head(position, bytes, n);
+	got = read_fd(&fd, bytes, n, offset - n);
+	if (got < 0 || (size_t)got < n)
+		return false;
+	position->offset = offset;
+	position->anchor_length = (uint32_t)n;
+	position->anchor = hash128(bytes, n);
+	return true;
+}
+
+bool
+content_is_equal(int a, int b, uint64_t at, uint64_t n)
+{
+	uint8_t left[LEDGER_CHUNK], right[LEDGER_CHUNK];
+	while (n) {
+		size_t want = (size_t)least(n, sizeof left);
+		if (read_fd(&a, left, want, at) != (ssize_t)want ||
+			read_fd(&b, right, want, at) != (ssize_t)want ||
+			memcmp(left, right, want) != 0)
+			return false;
+		at += want;
+		n -= want;
+	}
+	return true;
+}

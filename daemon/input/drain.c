@@ -1,0 +1,106 @@
+#include "daemon/base/clock.h"
+#include "daemon/input/follow_parts.h"
+
+/* Where the object went that stood at the path. Opens it where it can still be had. */
+enum whereabouts
+drain_find_old(struct follow *follow, struct generation *generation)
+{
+	struct object_look look;
+	if (generation->fd < 0) {
+		int fd = sibling_find(follow, generation);
+		if (fd < 0) {
+			generation->vanished = !generation->proven;
+			return GONE;
+		}
+		generation_set_fd(follow, generation, fd);
+		generation->at_end = false;
+	}
+	if (!object_look_into(generation->fd, &look)) {
+		generation_close(follow, generation);
+		return GONE;
+	}
+	if (!object_is_unchanged(&generation->seen, &look)) {
+		generation->seen = look;
+		generation->quiet_since = follow->now;
+		if (look.size > generation->position.offset + generation->partial)
+			generation->at_end = false;
+	}
+	generation->unlinked = look.links == 0;
+	return generation->unlinked ? GONE : STILL_LINKED;
+}
+
+/* A descriptor that was found again must show what was read through the old one. */
+bool
+drain_prove(struct follow *follow, struct generation *generation)
+{
+	if (generation->proven || generation->fd < 0)
+		return true;
+	generation->proven = true;
+	if (content_glance(generation->fd, &generation->position) == CONTENT_WHOLE)
+		return true;
+	follow_give_up_object(follow, generation, "rewritten elsewhere");
+	return false;
+}
+
+static void
+finish(struct follow *follow, struct generation *generation)
+{
+	struct position *position = &generation->position;
+	if (generation->fd < 0) {
+		uint64_t lost =
+			position->size > position->offset ? position->size - position->offset : 0;
+		if (lost || generation->vanished)
+			follow_gap(follow, generation->vanished ? GAP_LOST : GAP_TRUNCATED,
+				generation, lost);
+		generation->vanished = false;
+		position->size = position->offset;
+	} else if (generation->partial) {
+		tail_finish(follow, generation);
+	}
+	tail_end_backlog(follow, generation);
+	generation_close(follow, generation);
+	if (generation->unlinked)
+		generation_lose_object(follow, generation);
+	generation->unlinked = false;
+	generation_enter(follow, generation, GENERATION_DONE, "read to its end");
+}
+
+/* At its end, nobody can add, and a line that is not whole has had its time. */
+static bool
+is_drained(struct follow *follow, const struct generation *generation)
+{
+	bool quiet = follow->now - generation->quiet_since >= DRAIN_QUIET;
+	if (generation->fd < 0)
+		return quiet;
+	if (!generation->at_end)
+		return false;
+	enum object_writers writers = object_writers(generation->fd);
+	if (writers == OBJECT_WRITERS_SOME && generation->unlinked)
+		return false;
+	return quiet || (writers == OBJECT_WRITERS_NONE && generation->partial == 0);
+}
+
+void
+drain_look(struct follow *follow, struct generation *generation)
+{
+	const struct position *position = &generation->position;
+	if (generation->fd < 0 && generation_has_object(generation) && !position->packed) {
+		drain_find_old(follow, generation);
+		if (!drain_prove(follow, generation))
+			return;
+		if (generation->fd < 0)
+			generation_lose_object(follow, generation);
+	} else if (generation->fd >= 0) {
+		drain_find_old(follow, generation);
+	}
+	if (generation->fd >= 0 && generation->seen.size < position->offset) {
+		follow_rewritten(follow, generation);
+		return;
+	}
+	if (generation->fd >= 0 && !generation->at_end)
+		stream_set_ready(follow, generation->stream);
+	if (is_drained(follow, generation))
+		finish(follow, generation);
+	else
+		stream_set_busy(follow, generation->stream);
+}

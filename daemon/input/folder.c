@@ -1,0 +1,357 @@
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/input/follow_parts.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *
+last_name(const char *path)
+{
+	return strrchr(path, '/') + 1;
+}
+
+static struct span
+folder_of(const char *path)
+{
+	size_t n = (size_t)(strrchr(path, '/') - path);
+	return (struct span){path, n ? n : 1};
+}
+
+bool
+stream_matches(const struct follow *follow, const char *path)
+{
+	for (size_t i = 0; i < follow->globs; i++) {
+		if (glob_match(follow->glob[i], path, NULL))
+			return true;
+	}
+	return false;
+}
+
+struct stream *
+stream_get(struct follow *follow, const char *path)
+{
+	struct stream *stream;
+	HASH_FIND_STR(follow->streams, path, stream);
+	if (stream)
+		return stream;
+	stream = mem_new(sizeof *stream);
+	stream->path = mem_text(path);
+	stream->name = last_name(stream->path);
+	stream->missing_since = TIME_NONE;
+	stream->followed = stream_matches(follow, path);
+	stream->folder = folder_get(follow, folder_of(path));
+	stream->next_in_folder = stream->folder->streams;
+	stream->folder->streams = stream;
+	HASH_ADD_KEYPTR(hh, follow->streams, stream->path, strlen(stream->path), stream);
+	return stream;
+}
+
+void
+stream_free(struct follow *follow, struct stream *stream)
+{
+	HASH_DEL(follow->streams, stream);
+	while (stream->count)
+		generation_free(follow, stream->generation[stream->count - 1]);
+	free(stream->generation);
+	free(stream->memo);
+	free(stream->site);
+	free(stream->path);
+	free(stream);
+}
+
+void
+stream_set_due(struct follow *follow, struct stream *stream)
+{
+	if (stream->due || !stream->followed)
+		return;
+	stream->due = true;
+	stream->due_next = NULL;
+	*follow->due_end = stream;
+	follow->due_end = &stream->due_next;
+}
+
+void
+stream_set_busy(struct follow *follow, struct stream *stream)
+{
+	if (stream->busy)
+		return;
+	stream->busy = true;
+	stream->busy_next = follow->busy;
+	follow->busy = stream;
+	if (follow->next_busy == TIME_NONE)
+		follow->next_busy = follow->now + BUSY_INTERVAL;
+}
+
+struct generation *
+stream_current(const struct stream *stream)
+{
+	struct generation *last = stream->count ? stream->generation[stream->count - 1] : NULL;
+	return last && (last->position.state == GENERATION_ACTIVE ||
+			       last->position.state == GENERATION_HELD)
+		       ? last
+		       : NULL;
+}
+
+void
+stream_move_to_end(struct stream *stream, struct generation *generation)
+{
+	size_t i = 0;
+	while (stream->generation[i] != generation)
+		i++;
+	for (; i + 1 < stream->count; i++)
+		stream->generation[i] = stream->generation[i + 1];
+	stream->generation[i] = generation;
+}
+
+struct folder *
+folder_get(struct follow *follow, struct span path)
+{
+	struct folder *folder;
+	HASH_FIND(hh, follow->folders, path.p, path.n, folder);
+	if (folder)
+		return folder;
+	folder = mem_new(sizeof *folder);
+	folder->path = mem_copy(path.p, path.n);
+	folder->places = mem_array(follow->globs, sizeof *folder->places);
+	folder->watch = -1;
+	HASH_ADD_KEYPTR(hh, follow->folders, folder->path, path.n, folder);
+	if (path.n > 1)
+		folder->parent = folder_get(follow, folder_of(folder->path));
+	return folder;
+}
+
+void
+folder_free(struct follow *follow, struct folder *folder)
+{
+	HASH_DEL(follow->folders, folder);
+	free(folder->path);
+	free(folder->places);
+	free(folder);
+}
+
+void
+folder_set_due(struct follow *follow, struct folder *folder)
+{
+	if (folder->due)
+		return;
+	folder->due = true;
+	folder->due_next = NULL;
+	*follow->due_folders_end = folder;
+	follow->due_folders_end = &folder->due_next;
+}
+
+static char *
+join(const struct folder *folder, const char *name)
+{
+	return mem_format("%s/%s", folder->path[1] ? folder->path : "", name);
+}
+
+/* Adds the places of the folder `name` below `folder`; it is due where there are new ones. */
+static void
+enter(struct follow *follow, struct folder *folder, const char *name, bool is_link)
+{
+	struct folder *child = NULL;
+	for (size_t i = 0; i < follow->globs; i++) {
+		uint64_t places =
+			glob_enter(follow->glob[i], folder->places[i], span_of(name), is_link);
+		if (!places)
+			continue;
+		if (!child) {
+			char *path = join(folder, name);
+			child = folder_get(follow, span_of(path));
+			free(path);
+		}
+		if (places & ~child->places[i])
+			folder_set_due(follow, child);
+		child->places[i] |= places;
+	}
+	if (child && !child->present)
+		folder_set_due(follow, child);
+}
+
+static void
+take_file(struct follow *follow, struct folder *folder, const char *name)
+{
+	for (size_t i = 0; i < follow->globs; i++) {
+		if (!glob_has_file(follow->glob[i], folder->places[i], span_of(name)))
+			continue;
+		char *path = join(folder, name);
+		stream_set_due(follow, stream_get(follow, path));
+		free(path);
+		return;
+	}
+}
+
+/* Streams beside which the name may be a rotated file have to look at their siblings. */
+static void
+take_sibling(struct follow *follow, struct folder *folder, const char *name)
+{
+	for (struct stream *s = folder->streams; s; s = s->next_in_folder) {
+		if (s->siblings_due || !sibling_is_named(follow, s, span_of(name)))
+			continue;
+		s->siblings_due = true;
+		stream_set_due(follow, s);
+	}
+}
+
+static void
+take_entry(struct follow *follow, struct folder *folder, const struct dirent *entry)
+{
+	const char *name = entry->d_name;
+	bool is_folder = entry->d_type == DT_DIR;
+	bool is_file = entry->d_type == DT_REG;
+	bool is_link = entry->d_type == DT_LNK;
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return;
+	if (entry->d_type == DT_UNKNOWN || is_link) {
+		struct object_look look;
+		char *path = join(folder, name);
+		if (object_look_at(path, &look)) {
+			is_folder = look.is_folder;
+			is_file = look.is_file;
+		}
+		free(path);
+	}
+	if (is_folder)
+		enter(follow, folder, name, is_link);
+	else if (is_file || is_link)
+		take_file(follow, folder, name);
+	if (is_file)
+		take_sibling(follow, folder, name);
+}
+
+static bool
+needs_listing(const struct follow *follow, const struct folder *folder)
+{
+	for (size_t i = 0; i < follow->globs; i++) {
+		if (glob_needs_listing(follow->glob[i], folder->places[i]))
+			return true;
+	}
+	return false;
+}
+
+static void
+enter_literals(struct follow *follow, struct folder *folder)
+{
+	for (size_t i = 0; i < follow->globs; i++) {
+		struct span name;
+		for (size_t k = 0; (name = glob_literal(follow->glob[i], folder->places[i], k)).n;
+			k++)
+			enter(follow, folder, name.p, true);
+	}
+}
+
+static void
+set_absent(struct follow *follow, struct folder *folder)
+{
+	(void)follow;
+	folder->present = false;
+	folder->watch = -1;
+	folder->changed_at = 0;
+}
+
+static void
+list_entries(struct follow *follow, struct folder *folder)
+{
+	DIR *dir = opendir(folder->path);
+	if (!dir) {
+		if (errno != ENOENT && errno != ENOTDIR)
+			log_warning("cannot list %s: %s", folder->path, strerrordesc_np(errno));
+		return;
+	}
+	struct dirent *entry;
+	while ((entry = readdir(dir)))
+		take_entry(follow, folder, entry);
+	closedir(dir);
+}
+
+/* The watch comes first: what changes while the folder is listed is then told. */
+void
+folder_list(struct follow *follow, struct folder *folder)
+{
+	struct object_look look;
+	if (!object_look_at(folder->path, &look) || !look.is_folder) {
+		set_absent(follow, folder);
+	} else {
+		int watch = watch_add(follow->watch, folder->path, false, folder);
+		if (folder->watch >= 0 && watch != folder->watch)
+			watch_remove(follow->watch, folder->watch);
+		folder->watch = watch;
+		folder->present = true;
+		folder->blind = watch_blindness(folder->path) != NULL;
+		folder->changed_at = look.changed_at;
+		folder->listed_at = follow->wall * 1000;
+		enter_literals(follow, folder);
+		if (needs_listing(follow, folder))
+			list_entries(follow, folder);
+	}
+	for (struct stream *s = folder->streams; s; s = s->next_in_folder)
+		stream_set_due(follow, s);
+}
+
+void
+folder_start(struct follow *follow)
+{
+	struct folder *root = folder_get(follow, SPAN("/"));
+	for (size_t i = 0; i < follow->globs; i++)
+		root->places[i] = glob_start(follow->glob[i]);
+	folder_set_due(follow, root);
+}
+
+/* A change in the same instant as the listing may have been missed: not trusted for two seconds. */
+static bool
+is_unchanged(const struct folder *folder, const struct object_look *look)
+{
+	return folder->changed_at == look->changed_at &&
+	       folder->listed_at - look->changed_at > 2 * SECOND * 1000;
+}
+
+static bool
+has_places(const struct follow *follow, const struct folder *folder)
+{
+	for (size_t i = 0; i < follow->globs; i++) {
+		if (folder->places[i])
+			return true;
+	}
+	return false;
+}
+
+void
+folder_sweep(struct follow *follow)
+{
+	struct folder *folder, *next;
+	HASH_ITER (hh, follow->folders, folder, next) {
+		struct object_look look;
+		if (!has_places(follow, folder))
+			continue;
+		bool present = object_look_at(folder->path, &look) && look.is_folder;
+		if (present != folder->present || (present && folder->watch < 0) ||
+			(present && !is_unchanged(folder, &look)))
+			folder_set_due(follow, folder);
+	}
+}
+
+void
+folder_on_hint(struct follow *follow, struct folder *folder, const struct watch_hint *hint)
+{
+	if (hint->gone)
+		folder->watch = -1;
+	if (hint->gone || !hint->name || hint->is_folder) {
+		folder_set_due(follow, folder);
+		return;
+	}
+	char *path = join(folder, hint->name);
+	struct stream *stream;
+	HASH_FIND_STR(follow->streams, path, stream);
+	if (stream)
+		stream_set_due(follow, stream);
+	else if (hint->came_or_went)
+		take_file(follow, folder, hint->name);
+	free(path);
+	if (!stream || hint->came_or_went)
+		take_sibling(follow, folder, hint->name);
+}

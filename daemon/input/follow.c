@@ -1,0 +1,502 @@
+#include "daemon/input/follow.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/input/follow_parts.h"
+#include "daemon/input/site_name.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <utlist.h>
+
+/* What one batch and one turn may hold. */
+enum {
+	BATCH_BYTES = 256 * 1024,
+	BATCH_SIGHTINGS = 512,
+	BATCH_POSITIONS = 1024,
+	TURN_FOLDERS = 256,
+	TURN_LOOKS = 2048,
+	BLOCK = 256 * 1024,
+};
+
+/* Siblings that changed unseen are looked for at every sweep; with inotify at every twelfth. */
+enum { SIBLING_SWEEPS = 12 };
+
+/* What a configuration is made into; swapped whole. */
+struct made {
+	struct reader *reader;
+	struct glob **glob;
+	size_t globs;
+};
+
+static void
+free_made(struct made *made)
+{
+	reader_free(made->reader);
+	for (size_t i = 0; i < made->globs; i++)
+		glob_free(made->glob[i]);
+	free(made->glob);
+}
+
+static bool
+make(const struct config_input *config, const struct rules *rules, bool report_activity,
+	struct made *made, struct err *err)
+{
+	struct reader_options options = {
+		.encoding = config->encoding,
+		.format = config->format,
+		.timezone = config->timezone,
+		.max_line = config->max_line,
+		.rules = rules,
+		.every_record = report_activity,
+	};
+	*made = (struct made){.glob = mem_array(config->paths.count, sizeof *made->glob)};
+	bool ok = site_template_check(config->site, err);
+	for (size_t i = 0; i < config->paths.count && ok; i++) {
+		made->glob[made->globs] = glob_new(config->paths.item[i], err);
+		ok = made->glob[made->globs] != NULL;
+		made->globs += ok;
+		if (!ok)
+			err_context(err, "%s", config->paths.item[i]);
+	}
+	if (ok)
+		ok = (made->reader = reader_new(&options, err)) != NULL;
+	if (!ok)
+		free_made(made);
+	return ok;
+}
+
+static void
+set_room(struct follow *follow)
+{
+	uint64_t line = follow->config->max_line * 4;
+	size_t block = line > BLOCK && line < (UINT64_C(1) << 30) ? (size_t)line : BLOCK;
+	follow->room = block + LEDGER_CHUNK;
+	free(follow->buffer);
+	follow->buffer = mem_array(follow->room + LEDGER_CHUNK, 1);
+}
+
+static void
+take_over(struct follow *follow, const struct config_input *config, struct rules *rules,
+	bool report_activity, const struct made *made)
+{
+	free_made(&(struct made){follow->reader, follow->glob, follow->globs});
+	rules_free(follow->rules);
+	config_input_free(follow->config);
+	follow->config = config_input_copy(config);
+	follow->rules = rules ? rules_share(rules) : NULL;
+	follow->report_activity = report_activity;
+	follow->reader = made->reader;
+	follow->glob = made->glob;
+	follow->globs = made->globs;
+	set_room(follow);
+}
+
+static size_t
+open_limit(size_t asked)
+{
+	struct rlimit limit = {.rlim_cur = 1024};
+	getrlimit(RLIMIT_NOFILE, &limit);
+	size_t quarter = (size_t)limit.rlim_cur / 4;
+	if (asked)
+		return asked;
+	return quarter < 16 ? 16 : quarter > 4096 ? 4096 : quarter;
+}
+
+static int
+by_generation(const void *a, const void *b)
+{
+	const struct position *const *left = a, *const *right = b;
+	return ((*left)->generation > (*right)->generation) -
+	       ((*left)->generation < (*right)->generation);
+}
+
+static void
+restore(struct follow *follow, const struct position *position)
+{
+	struct stream *stream = stream_get(follow, position->path);
+	struct generation *current = stream_current(stream);
+	struct generation *generation = generation_new(follow, stream, stream->count);
+	position_fini(&generation->position);
+	position_copy(position, &generation->position);
+	generation->proven = false;
+	stream->looked = true;
+	if (position->generation > follow->last_generation)
+		follow->last_generation = position->generation;
+	struct object_key key = {.length = position->object_length};
+	memcpy(key.byte, position->object, OBJECT_KEY_MAX);
+	if (generation_find(follow, &key))
+		generation->position.object_length = 0;
+	else if (key.length)
+		HASH_ADD_KEYPTR(hh, follow->by_key, generation->position.object, OBJECT_KEY_MAX,
+			generation);
+	/* What stands at the path is the last; of two the older one has left it. */
+	if (current && stream_current(stream) == generation)
+		generation_enter(follow, current, GENERATION_DRAINING, "a younger one follows");
+	else if (current) {
+		stream->generation[stream->count - 2] = generation;
+		stream->generation[stream->count - 1] = current;
+	}
+}
+
+static void
+restore_all(struct follow *follow, const struct position *positions, size_t count)
+{
+	const struct position **order = mem_array(count, sizeof *order);
+	for (size_t i = 0; i < count; i++)
+		order[i] = &positions[i];
+	if (count)
+		qsort(order, count, sizeof *order, by_generation);
+	for (size_t i = 0; i < count; i++)
+		restore(follow, order[i]);
+	for (size_t i = 0; i < follow->dirty_count; i++)
+		follow->dirty[i]->dirty = false;
+	follow->dirty_count = 0;
+	free(order);
+}
+
+static void
+set_all_due(struct follow *follow)
+{
+	struct stream *stream, *next;
+	HASH_ITER (hh, follow->streams, stream, next)
+		stream_set_due(follow, stream);
+}
+
+struct follow *
+follow_new(const struct follow_setup *setup, struct err *err)
+{
+	struct made made;
+	if (setup->lost_state && setup->config->on_lost_state == CONFIG_LOST_FAIL) {
+		err_set(err, "the store was lost, and on_lost_state is fail");
+		return NULL;
+	}
+	if (!make(setup->config, setup->rules, setup->report_activity, &made, err))
+		return NULL;
+	struct follow *follow = mem_new(sizeof *follow);
+	take_over(follow, setup->config, setup->rules, setup->report_activity, &made);
+	follow->lost_state = setup->lost_state;
+	follow->read_ledger = setup->read_ledger;
+	follow->ledger_owner = setup->ledger_owner;
+	follow->open_limit = open_limit(setup->max_open);
+	follow->due_end = &follow->due;
+	follow->due_folders_end = &follow->due_folders;
+	follow->next_sweep = TIME_NONE;
+	follow->next_busy = TIME_NONE;
+	follow->watch = watch_new(setup->config->watch);
+	restore_all(follow, setup->positions, setup->position_count);
+	folder_start(follow);
+	set_all_due(follow);
+	return follow;
+}
+
+void
+follow_free(struct follow *follow)
+{
+	struct stream *stream, *next;
+	struct folder *folder, *following;
+	if (!follow)
+		return;
+	HASH_ITER (hh, follow->streams, stream, next)
+		stream_free(follow, stream);
+	HASH_ITER (hh, follow->folders, folder, following)
+		folder_free(follow, folder);
+	free_made(&(struct made){follow->reader, follow->glob, follow->globs});
+	rules_free(follow->rules);
+	config_input_free(follow->config);
+	watch_free(follow->watch);
+	free(follow->dirty);
+	free(follow->buffer);
+	free(follow);
+}
+
+bool
+follow_configure(struct follow *follow, const struct config_input *config, struct rules *rules,
+	bool report_activity, struct err *err)
+{
+	struct made made;
+	struct folder *folder, *next;
+	struct stream *stream, *following;
+	if (!make(config, rules, report_activity, &made, err))
+		return false;
+	bool other_watch = config->watch != follow->config->watch;
+	take_over(follow, config, rules, report_activity, &made);
+	if (other_watch) {
+		watch_free(follow->watch);
+		follow->watch = watch_new(config->watch);
+	}
+	HASH_ITER (hh, follow->folders, folder, next) {
+		free(folder->places);
+		folder->places = mem_array(follow->globs, sizeof *folder->places);
+		folder->present = false;
+		if (other_watch)
+			folder->watch = -1;
+	}
+	HASH_ITER (hh, follow->streams, stream, following) {
+		free(stream->site);
+		stream->site = NULL;
+		stream->followed = stream_matches(follow, stream->path);
+	}
+	folder_start(follow);
+	set_all_due(follow);
+	return true;
+}
+
+bool
+batch_is_empty(const struct batch *batch)
+{
+	return !batch->position_count && !batch->forgotten_count && !batch->ledger_count &&
+	       !batch->sighting_count && !batch->active_site_count && !batch->backlog_ended_count &&
+	       !batch->gap_count;
+}
+
+static void
+on_hint(void *owner, const struct watch_hint *hint)
+{
+	folder_on_hint(owner, hint->subject, hint);
+}
+
+static void
+set_all_folders_due(struct follow *follow)
+{
+	struct folder *folder, *next;
+	HASH_ITER (hh, follow->folders, folder, next)
+		folder_set_due(follow, folder);
+}
+
+static void
+sweep(struct follow *follow)
+{
+	struct stream *stream, *next;
+	bool siblings = !watch_is_whole(follow->watch) || follow->sweeps % SIBLING_SWEEPS == 0 ||
+			follow->wake;
+	follow->sweeps++;
+	follow->next_sweep = follow->now + follow->config->poll_interval;
+	follow->wake = false;
+	if (watch_retry(follow->watch, follow->now))
+		set_all_folders_due(follow);
+	else
+		folder_sweep(follow);
+	HASH_ITER (hh, follow->streams, stream, next) {
+		if (siblings && (stream->count > 1 || stream->memo_count))
+			stream->siblings_due = true;
+		stream_set_due(follow, stream);
+	}
+}
+
+static void
+look_at_busy(struct follow *follow)
+{
+	struct stream *stream = follow->busy, *next;
+	follow->busy = NULL;
+	follow->next_busy = TIME_NONE;
+	for (; stream; stream = next) {
+		next = stream->busy_next;
+		stream->busy = false;
+		stream->siblings_due = true;
+		stream_set_due(follow, stream);
+	}
+}
+
+static void
+look_at_due(struct follow *follow)
+{
+	for (int i = 0; i < TURN_FOLDERS && follow->due_folders; i++) {
+		struct folder *folder = follow->due_folders;
+		follow->due_folders = folder->due_next;
+		if (!follow->due_folders)
+			follow->due_folders_end = &follow->due_folders;
+		folder->due = false;
+		folder_list(follow, folder);
+	}
+	for (int i = 0; i < TURN_LOOKS && follow->due; i++) {
+		struct stream *stream = follow->due;
+		follow->due = stream->due_next;
+		if (!follow->due)
+			follow->due_end = &follow->due;
+		stream->due = false;
+		follow_look(follow, stream);
+	}
+	if (!follow->due && !follow->due_folders)
+		follow->started = true;
+}
+
+void
+stream_set_ready(struct follow *follow, struct stream *stream)
+{
+	if (stream->ready)
+		return;
+	stream->ready = true;
+	DL_APPEND2(follow->ready, stream, ready_prev, ready_next);
+}
+
+static void
+unset_ready(struct follow *follow, struct stream *stream)
+{
+	stream->ready = false;
+	DL_DELETE2(follow->ready, stream, ready_prev, ready_next);
+}
+
+static bool
+is_readable(const struct generation *generation)
+{
+	return generation->fd >= 0 && !generation->at_end &&
+	       generation->position.state != GENERATION_HELD &&
+	       generation->position.state != GENERATION_DONE;
+}
+
+/* The oldest first; but one that only goes on growing after its rotation shares with the next. */
+static struct generation *
+next_readable(struct stream *stream)
+{
+	struct generation *first = NULL;
+	for (size_t i = 0; i < stream->count; i++) {
+		struct generation *generation = stream->generation[i];
+		if (!is_readable(generation))
+			continue;
+		if (first)
+			return generation;
+		first = generation;
+		if (i + 1 == stream->count ||
+			generation->position.offset < generation->size_at_rotation)
+			break;
+		stream->odd_turn = !stream->odd_turn;
+		if (!stream->odd_turn)
+			break;
+	}
+	return first;
+}
+
+static void
+read_failed(struct follow *follow, struct generation *generation, int code)
+{
+	generation->at_end = true;
+	generation->quiet_since = follow->now;
+	follow_trouble(follow, generation->stream, code, "read");
+	/* A stale handle is opened anew; otherwise only the descriptor may have the bytes. */
+	if (code == ESTALE)
+		generation_close(follow, generation);
+	generation->proven = false;
+}
+
+static void
+read_one(struct follow *follow, struct stream *stream)
+{
+	struct generation *generation = next_readable(stream);
+	if (!generation) {
+		unset_ready(follow, stream);
+		if (stream->busy)
+			stream_set_due(follow, stream);
+		return;
+	}
+	switch (tail_read(follow, generation)) {
+	case TAIL_MORE:
+		DL_DELETE2(follow->ready, stream, ready_prev, ready_next);
+		DL_APPEND2(follow->ready, stream, ready_prev, ready_next);
+		break;
+	case TAIL_END:
+		break;
+	case TAIL_DIFFERS:
+		follow_disproved(follow, generation);
+		break;
+	case TAIL_FAILED:
+		read_failed(follow, generation, errno);
+		break;
+	}
+}
+
+static bool
+is_full(const struct follow *follow)
+{
+	return follow->batch_bytes >= BATCH_BYTES ||
+	       follow->batch->sighting_count >= BATCH_SIGHTINGS ||
+	       follow->dirty_count >= BATCH_POSITIONS;
+}
+
+static void
+post_positions(struct follow *follow)
+{
+	for (size_t i = 0; i < follow->dirty_count; i++) {
+		follow->dirty[i]->dirty = false;
+		batch_add_position(follow->batch, &follow->dirty[i]->position);
+	}
+	follow->dirty_count = 0;
+}
+
+bool
+follow_turn(struct follow *follow, int64_t now, int64_t wall, struct batch *batch)
+{
+	follow->now = now;
+	follow->wall = wall;
+	follow->batch = batch;
+	follow->batch_bytes = 0;
+	if (watch_read(follow->watch, on_hint, follow)) {
+		log_notice("inotify lost events: everything is looked at");
+		follow->wake = true;
+	}
+	if (follow->wake || follow->next_sweep == TIME_NONE || now >= follow->next_sweep)
+		sweep(follow);
+	if (follow->next_busy != TIME_NONE && now >= follow->next_busy)
+		look_at_busy(follow);
+	look_at_due(follow);
+	while (follow->ready && !is_full(follow))
+		read_one(follow, follow->ready);
+	post_positions(follow);
+	follow->batch = NULL;
+	return follow->ready || follow->due || follow->due_folders;
+}
+
+int64_t
+follow_next_due(const struct follow *follow)
+{
+	if (follow->next_busy != TIME_NONE && follow->next_busy < follow->next_sweep)
+		return follow->next_busy;
+	return follow->next_sweep;
+}
+
+int
+follow_fd(const struct follow *follow)
+{
+	return watch_fd(follow->watch);
+}
+
+void
+follow_wake(struct follow *follow)
+{
+	follow->wake = true;
+}
+
+void
+follow_committed(struct follow *follow, uint64_t serial)
+{
+	struct stream *stream, *next;
+	HASH_ITER (hh, follow->streams, stream, next) {
+		for (size_t i = 0; i < stream->count; i++)
+			generation_committed(stream->generation[i], serial);
+	}
+}
+
+void
+follow_get_status(const struct follow *follow, struct input_status *status)
+{
+	struct stream *stream, *next;
+	*status = follow->status;
+	status->files = 0;
+	status->lag_bytes = 0;
+	snprintf(status->watch, sizeof status->watch, "%s", watch_words(follow->watch));
+	HASH_ITER (hh, follow->streams, stream, next) {
+		status->files += stream->followed && stream_current(stream);
+		for (size_t i = 0; i < stream->count; i++) {
+			const struct generation *generation = stream->generation[i];
+			const struct position *position = &generation->position;
+			if (position->state != GENERATION_DONE && !generation->at_end &&
+				generation->seen.size > position->offset)
+				status->lag_bytes += generation->seen.size - position->offset;
+		}
+	}
+}

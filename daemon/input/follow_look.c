@@ -1,0 +1,410 @@
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/input/follow_parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/*
+ * The one look at a followed path. It may be repeated at any time and in any order with the events
+ * that made it due.
+ *
+ *   at the path stands         old object        its content                verdict
+ *   the same object            -                 begins with what was read  go on
+ *   the same object            -                 empty                      wait
+ *   the same object            -                 a beginning of it          HELD
+ *   the same object            -                 something else             DRAINING, new from 0
+ *   another object             linked elsewhere  -                          DRAINING, new from 0
+ *   another object             gone, read up     begins with all of the old same, in the new object
+ *   another object             gone, read up     a beginning of it          HELD in the new object
+ *   another object             gone              something else             DRAINING, new from 0
+ *   nothing                    -                 -                          read on, wait
+ */
+void
+follow_gap(struct follow *follow, enum gap_reason reason, const struct generation *generation,
+	uint64_t bytes)
+{
+	const struct position *position = &generation->position;
+	follow->status.gaps[reason]++;
+	batch_add_gap(follow->batch, reason, position->path, position->offset, bytes);
+}
+
+/* Said once; tried again after 1, 2, 4 … 60 seconds. */
+void
+follow_trouble(struct follow *follow, struct stream *stream, int code, const char *what)
+{
+	if (stream->trouble != code) {
+		log_warning("cannot %s %s: %s", what, stream->path, strerrordesc_np(code));
+		if (!stream->trouble)
+			stream->trouble_since = follow->now;
+		stream->trouble = code;
+		snprintf(follow->status.error, sizeof follow->status.error, "cannot %s %s: %s",
+			what, stream->path, strerrordesc_np(code));
+	}
+	int64_t waited = follow->now - stream->trouble_since;
+	int64_t pause = waited < SECOND ? SECOND : waited > MINUTE ? MINUTE : waited;
+	stream->retry_at = follow->now + pause;
+	stream_set_busy(follow, stream);
+	if (waited < TROUBLE_IS_GAP || stream->told)
+		return;
+	stream->told = true;
+	follow->status.gaps[GAP_UNREADABLE]++;
+	batch_add_gap(follow->batch, GAP_UNREADABLE, stream->path, 0, 0);
+}
+
+static void
+end_trouble(struct follow *follow, struct stream *stream)
+{
+	if (!stream->trouble)
+		return;
+	log_notice("%s can be read again", stream->path);
+	stream->trouble = 0;
+	stream->told = false;
+	follow->status.error[0] = '\0';
+}
+
+/* Opens what was looked at, and nothing else. */
+bool
+follow_open_arrival(struct follow *follow, struct stream *stream, struct arrival *arrival)
+{
+	struct object_look look;
+	if (stream->trouble && follow->now < stream->retry_at)
+		return false;
+	arrival->fd = object_open(stream->path);
+	if (arrival->fd < 0) {
+		if (errno != ENOENT)
+			follow_trouble(follow, stream, errno, "open");
+		stream_set_busy(follow, stream);
+		return false;
+	}
+	end_trouble(follow, stream);
+	if (object_look_into(arrival->fd, &look) && object_is_same(&look, &arrival->look)) {
+		arrival->look = look;
+		return true;
+	}
+	close(arrival->fd);
+	arrival->fd = -1;
+	stream_set_due(follow, stream);
+	return false;
+}
+
+static bool
+open_current(struct follow *follow, struct generation *generation, const struct object_look *look)
+{
+	struct arrival arrival = {.look = *look, .fd = -1};
+	if (generation->fd >= 0)
+		return true;
+	if (!follow_open_arrival(follow, generation->stream, &arrival))
+		return false;
+	generation_set_fd(follow, generation, arrival.fd);
+	return true;
+}
+
+void
+follow_set_readable(struct follow *follow, struct generation *generation)
+{
+	generation->at_end = false;
+	stream_set_ready(follow, generation->stream);
+}
+
+/* A new life begins at the path; takes the descriptor over. */
+struct generation *
+follow_begin(struct follow *follow, struct stream *stream, const struct arrival *arrival)
+{
+	struct generation *generation = generation_new(follow, stream, stream->count);
+	generation_set_object(follow, generation, &arrival->key, &arrival->look, stream->path);
+	generation_set_fd(follow, generation, arrival->fd);
+	follow_set_readable(follow, generation);
+	return generation;
+}
+
+/* Its bytes were overwritten where they stood. What was not read may stand in a copy. */
+struct object_key
+follow_give_up_object(struct follow *follow, struct generation *generation, const char *why)
+{
+	struct object_key key = {.length = generation->position.object_length};
+	memcpy(key.byte, generation->position.object, OBJECT_KEY_MAX);
+	generation_close(follow, generation);
+	generation_lose_object(follow, generation);
+	generation->at_end = true;
+	generation->shrunk = false;
+	generation->unlinked = false;
+	generation->partial = 0;
+	generation->quiet_since = follow->now;
+	generation_enter(follow, generation, GENERATION_DRAINING, why);
+	stream_set_busy(follow, generation->stream);
+	return key;
+}
+
+void
+follow_rewritten(struct follow *follow, struct generation *generation)
+{
+	struct stream *stream = generation->stream;
+	bool at_path = stream_current(stream) == generation;
+	struct arrival arrival = {.look = generation->seen, .fd = -1};
+	if (at_path && generation->fd >= 0)
+		arrival.fd = fcntl(generation->fd, F_DUPFD_CLOEXEC, 0);
+	arrival.key = follow_give_up_object(follow, generation, "rewritten in place");
+	sibling_check(follow, stream);
+	if (!at_path)
+		return;
+	if (arrival.fd >= 0 && stream_current(stream) == NULL)
+		follow_begin(follow, stream, &arrival);
+	else if (arrival.fd >= 0)
+		close(arrival.fd);
+	else
+		stream_set_due(follow, stream);
+}
+
+void
+follow_go_on(struct follow *follow, struct generation *generation)
+{
+	generation->proven = true;
+	generation->shrunk = false;
+	generation->shrunk_since = 0;
+	generation->by_copy = false;
+	generation_enter(follow, generation, GENERATION_ACTIVE, "it begins with what was read");
+	follow_set_readable(follow, generation);
+}
+
+void
+follow_hold(struct follow *follow, struct generation *generation)
+{
+	generation->proven = true;
+	generation->at_end = true;
+	generation_enter(follow, generation, GENERATION_HELD, "a beginning of what was read");
+	stream_set_busy(follow, generation->stream);
+	if (!generation->by_copy && generation->touched &&
+		follow->now - generation->quiet_since >= HOLD_SETTLE)
+		follow_rewritten(follow, generation);
+}
+
+/* On a share a smaller size may be old news: it counts after a second look through a new open. */
+static bool
+is_shrink_believed(struct follow *follow, struct generation *generation)
+{
+	if (!generation->stream->folder->blind)
+		return true;
+	if (!generation->shrunk_since) {
+		generation->shrunk_since = follow->now;
+		generation_close(follow, generation);
+	}
+	stream_set_busy(follow, generation->stream);
+	return follow->now - generation->shrunk_since >= SECOND;
+}
+
+static void
+decide_in_place(struct follow *follow, struct generation *generation)
+{
+	const struct position *position = &generation->position;
+	struct content_source source = content_of(&generation->fd);
+	enum content_verdict verdict = CONTENT_DIFFERS;
+	if (generation->seen.size >= position->offset && position->state != GENERATION_HELD &&
+		!generation->shrunk)
+		verdict = content_glance(generation->fd, position);
+	if (verdict == CONTENT_DIFFERS)
+		verdict = generation_compare(follow, generation, &source);
+	if (verdict != CONTENT_WHOLE && !is_shrink_believed(follow, generation))
+		return;
+	switch (verdict) {
+	case CONTENT_WHOLE:
+		follow_go_on(follow, generation);
+		break;
+	case CONTENT_BEGINNING:
+		follow_hold(follow, generation);
+		break;
+	case CONTENT_DIFFERS:
+		follow_rewritten(follow, generation);
+		break;
+	case CONTENT_UNREADABLE:
+		follow_trouble(follow, generation->stream, errno, "read");
+		break;
+	case CONTENT_EMPTY:
+		break;
+	}
+}
+
+static void
+flush_partial(struct follow *follow, struct generation *generation)
+{
+	int64_t after = follow->config->flush_partial_after;
+	if (!after || !generation->partial || !generation->at_end || generation->fd < 0)
+		return;
+	if (follow->now - generation->quiet_since >= after)
+		tail_finish(follow, generation);
+	else
+		stream_set_busy(follow, generation->stream);
+}
+
+/* What was there when it shrank is not read any more from here. */
+static void
+note_look(struct follow *follow, struct generation *generation, const struct object_look *look)
+{
+	if (generation->seen.inode)
+		generation->touched = true;
+	generation->quiet_since = follow->now;
+	generation->seen = *look;
+	generation->unlinked = look->links == 0;
+	generation->position.changed_at = look->changed_at;
+	if (look->size > generation->position.size)
+		generation->position.size = look->size;
+	generation_seen_at(follow, generation, generation->stream->path);
+}
+
+static void
+on_same_object(struct follow *follow, struct generation *generation, const struct object_look *look)
+{
+	const struct position *position = &generation->position;
+	bool changed = !object_is_unchanged(&generation->seen, look);
+	if (!changed && generation->proven && !generation->shrunk &&
+		position->state == GENERATION_ACTIVE) {
+		generation->seen = *look;
+		if (!generation->at_end && generation->fd >= 0)
+			stream_set_ready(follow, generation->stream);
+		flush_partial(follow, generation);
+		return;
+	}
+	if (changed)
+		note_look(follow, generation, look);
+	if (look->size == 0 && position->size > 0) {
+		generation->shrunk = true;
+		generation->at_end = true;
+		return;
+	}
+	if (!open_current(follow, generation, look))
+		return;
+	if (look->size < position->offset || position->state == GENERATION_HELD ||
+		generation->shrunk || !generation->proven ||
+		(changed && look->size <= position->offset + generation->partial))
+		decide_in_place(follow, generation);
+	else
+		follow_set_readable(follow, generation);
+}
+
+/* The object is another stream's: renamed, or a second name. It is read there. */
+static void
+on_alias(struct follow *follow, struct stream *stream, struct generation *known,
+	const struct object_look *look)
+{
+	struct generation *current = stream_current(stream);
+	stream->alias = true;
+	if (current) {
+		drain_find_old(follow, current);
+		generation_enter(follow, current, GENERATION_DRAINING, "rotated");
+	}
+	sibling_check_known(follow, known, stream->path, look);
+}
+
+static void
+on_file(struct follow *follow, struct stream *stream, const struct object_look *look)
+{
+	struct generation *current = stream_current(stream);
+	struct arrival arrival = {.look = *look, .fd = -1};
+	stream->missing_since = TIME_NONE;
+	if (current && object_is_same(&current->seen, look)) {
+		on_same_object(follow, current, look);
+		return;
+	}
+	if (!object_key_of(-1, stream->path, look, &arrival.key)) {
+		stream_set_busy(follow, stream);
+		return;
+	}
+	struct generation *known = generation_find(follow, &arrival.key);
+	if (!known) {
+		arrival_take(follow, stream, &arrival);
+		return;
+	}
+	if (known->stream != stream && known->stream->followed) {
+		on_alias(follow, stream, known, look);
+		return;
+	}
+	if (known->stream != stream) {
+		generation_lose_object(follow, known);
+		arrival_take(follow, stream, &arrival);
+		return;
+	}
+	if (known != current && current) {
+		drain_find_old(follow, current);
+		generation_enter(follow, current, GENERATION_DRAINING, "rotated");
+	}
+	if (known != current) {
+		stream_move_to_end(stream, known);
+		generation_enter(follow, known, GENERATION_ACTIVE, "it came back");
+	}
+	on_same_object(follow, known, look);
+}
+
+static void
+on_missing(struct follow *follow, struct stream *stream)
+{
+	struct generation *current = stream_current(stream);
+	if (stream->missing_since == TIME_NONE) {
+		stream->missing_since = follow->now;
+		stream->siblings_due = stream->count > 0;
+	}
+	if (!current)
+		return;
+	drain_find_old(follow, current);
+	stream_set_busy(follow, stream);
+	if (!drain_prove(follow, current))
+		return;
+	if (current->fd >= 0 && !current->at_end)
+		stream_set_ready(follow, stream);
+	else if (stream->folder->present && current->fd >= 0 &&
+		 follow->now - stream->missing_since >= DRAIN_QUIET &&
+		 follow->now - current->quiet_since >= DRAIN_QUIET)
+		generation_enter(follow, current, GENERATION_DRAINING, "nothing is at its path");
+}
+
+/* A read showed that what stands before the offset is not what was consumed. */
+void
+follow_disproved(struct follow *follow, struct generation *generation)
+{
+	generation->at_end = true;
+	if (generation != stream_current(generation->stream)) {
+		follow_rewritten(follow, generation);
+		return;
+	}
+	struct object_look look;
+	if (!object_look_into(generation->fd, &look)) {
+		follow_trouble(follow, generation->stream, errno, "look at");
+		return;
+	}
+	note_look(follow, generation, &look);
+	if (look.size > 0)
+		decide_in_place(follow, generation);
+	else
+		generation->shrunk = true;
+}
+
+void
+follow_look(struct follow *follow, struct stream *stream)
+{
+	struct object_look look = {.is_file = false};
+	if (!stream->followed)
+		return;
+	bool stands = object_look_at(stream->path, &look);
+	stream->alias = false;
+	if (stands && look.is_file)
+		on_file(follow, stream, &look);
+	else if (stands && !stream->told)
+		log_warning("%s is no regular file", stream->path);
+	else if (!stands && errno != ENOENT && errno != ENOTDIR)
+		follow_trouble(follow, stream, errno, "look at");
+	stream->told = stands && !look.is_file;
+	if (!look.is_file)
+		on_missing(follow, stream);
+	if (stream->siblings_due)
+		sibling_check(follow, stream);
+	for (size_t i = stream->count; i-- > 0;) {
+		if (i < stream->count &&
+			stream->generation[i]->position.state == GENERATION_DRAINING)
+			drain_look(follow, stream->generation[i]);
+	}
+	if (stream_current(stream) && stream_current(stream)->position.state == GENERATION_HELD)
+		stream_set_busy(follow, stream);
+}

@@ -1,0 +1,304 @@
+#ifndef AIWATCH_INPUT_FOLLOW_PARTS_H
+#define AIWATCH_INPUT_FOLLOW_PARTS_H
+
+#include "daemon/input/content.h"
+#include "daemon/input/follow.h"
+#include "daemon/input/glob.h"
+#include "daemon/input/object.h"
+#include "daemon/input/watch.h"
+
+#include <uthash.h>
+
+/*
+ * What the files of the follower share. Owners: generation.c has generations, their states, keys
+ * and descriptors; folder.c folders and streams; sibling.c what stands beside a stream; tail.c
+ * reading; follow_look.c decides; follow.c drives.
+ *
+ * A stream is a followed path: its generations, oldest first. At most one of them stands at the
+ * path (ACTIVE or HELD), and it is the last.
+ *
+ *                       ┌──────────── grew again, came back ───────────────┐
+ *   new ─► ACTIVE ──rotated, replaced, deleted, rewritten──► DRAINING ──► DONE ─► forgotten
+ *            ▲ │ passes the offset                             ▲  at its end, quiet
+ *            │ ▼ at the path stands a beginning of it          │
+ *           HELD ──────────── differs, or settles ─────────────┘
+ *
+ * 1. A position moves only by bytes that stood behind proven ones: each read begins with the
+ *    anchor, and is dropped where the anchor is not what was consumed.
+ * 2. An object belongs to one generation (by_key); a generation has at most one object.
+ * 3. A generation without an object has lost it: rewritten in place, or unlinked and closed. Its
+ *    rest is looked for in siblings until it is DONE, and taken from there even then.
+ * 4. A descriptor of an unlinked object is closed only when all of it has been read.
+ * 5. Nothing is decided on an empty file, nor because a path is missing.
+ */
+struct generation {
+	struct position position;
+	struct stream *stream;
+	struct object_look seen;	/* the last look at its object; zero before the first */
+	int fd;				/* -1 for closed */
+	bool unlinked;			/* no name is left: only fd */
+	bool at_end;			/* all that was there has been read */
+	bool shrunk;			/* was seen shorter than its offset */
+	bool by_copy;			/* HELD by an older copy that came as another object */
+	bool proven;			/* its object was compared since the start */
+	bool dirty;			/* to be posted with the next batch */
+	bool touched;			/* seen to change in place since the start */
+	bool listed;			/* stood among the siblings at the last look */
+	bool vanished;			/* its object was not found after a restart */
+	uint32_t partial;		/* bytes behind the offset that are no line yet */
+	uint64_t size_at_rotation;	/* younger ones wait until these have been read */
+	uint64_t nuls_until;		/* from the offset up to it there is nothing but NULs */
+	int64_t shrunk_since;		/* on a share: when it was first seen shorter; 0 for not */
+	int64_t quiet_since;		/* when it was last seen to change, monotonic */
+	struct ledger_tail *tail;	/* digests that are not committed yet, or NULL */
+	struct generation *prev, *next; /* open ones, longest unused first */
+	UT_hash_handle hh;		/* by_key */
+};
+
+/* A sibling that was looked at and not taken: not compared again until something changed. */
+struct memo {
+	struct object_look look;
+	uint64_t situation; /* of the stream when it was compared */
+	int64_t since;	    /* when it was first seen as it is, monotonic */
+};
+
+struct stream {
+	char *path;
+	const char *name; /* its last part */
+	struct folder *folder;
+	struct stream *next_in_folder;
+	struct generation **generation;
+	size_t count;
+	struct memo *memo;
+	size_t memo_count;
+	char *site;	    /* where the template needs no host, or the host is empty; NULL: ask */
+	uint64_t situation; /* counts what may make a sibling worth another look */
+	int64_t missing_since; /* TIME_NONE while something stands at the path */
+	int64_t retry_at;      /* after trouble, monotonic */
+	int64_t trouble_since;
+	int trouble;   /* errno that still stands, 0 for none */
+	bool odd_turn; /* a writer that never stops does not hold up the younger ones */
+	bool told;     /* the trouble counts as a gap */
+	bool followed; /* matches `paths` now */
+	bool alias;    /* what stands at the path is read as another stream's */
+	bool looked;   /* the first look is over */
+	bool due;      /* in follow->due */
+	bool siblings_due;
+	bool busy;  /* something is undecided: look every second; in follow->busy */
+	bool ready; /* in follow->ready */
+	struct stream *due_next, *busy_next;
+	struct stream *ready_prev, *ready_next;
+	UT_hash_handle hh;
+};
+
+struct folder {
+	char *path;
+	struct folder *parent; /* NULL for "/" */
+	uint64_t *places;      /* one for each glob; what may stand below it */
+	struct stream *streams;
+	int watch; /* watch descriptor, -1 for none */
+	bool due;
+	bool present;
+	bool blind;	    /* others write here unseen: a shrink is believed at the second look */
+	int64_t changed_at; /* modification time at the last listing */
+	int64_t listed_at;  /* wall clock, nanoseconds */
+	struct folder *due_next;
+	UT_hash_handle hh;
+};
+
+struct follow {
+	struct config_input *config;
+	struct rules *rules;
+	struct reader *reader;
+	struct glob **glob;
+	size_t globs;
+	bool report_activity;
+	bool lost_state;
+	input_read_ledger *read_ledger;
+	void *ledger_owner;
+	struct watch *watch;
+	struct stream *streams;
+	struct folder *folders;
+	struct generation *by_key;
+	struct stream *due, **due_end;
+	struct folder *due_folders, **due_folders_end;
+	struct stream *busy;
+	struct stream *ready;
+	struct generation *open;
+	size_t open_count, open_limit;
+	struct generation **dirty;
+	size_t dirty_count;
+	uint8_t *buffer;
+	size_t room;
+	uint64_t last_generation;
+	int64_t now, wall;
+	int64_t next_sweep, next_busy;
+	uint64_t sweeps;
+	bool started; /* the first walk is over */
+	bool wake;    /* look at everything at the next turn */
+	struct batch *batch;
+	size_t batch_bytes;
+	struct input_status status;
+};
+
+/* Times that are part of the design; durations. */
+#define DRAIN_QUIET    (30 * SECOND) /* then a partial last line is taken as it is */
+#define HOLD_SETTLE    (30 * SECOND) /* then a beginning rewritten in place is a new file */
+#define COPY_SETTLE    SECOND	     /* a copy that stayed the same so long is whole */
+#define BUSY_INTERVAL  SECOND
+#define TROUBLE_IS_GAP (5 * MINUTE)
+
+/* generation.c */
+struct generation *
+generation_new(struct follow *follow, struct stream *stream, size_t at);
+void
+generation_free(struct follow *follow, struct generation *generation);
+void
+generation_enter(struct follow *follow, struct generation *generation, enum generation_state state,
+	const char *why);
+void
+generation_mark(struct follow *follow, struct generation *generation);
+struct generation *
+generation_find(const struct follow *follow, const struct object_key *key);
+void
+generation_set_object(struct follow *follow, struct generation *generation,
+	const struct object_key *key, const struct object_look *look, const char *seen_at);
+void
+generation_lose_object(struct follow *follow, struct generation *generation);
+static inline bool
+generation_has_object(const struct generation *generation)
+{
+	return generation->position.object_length > 0;
+}
+void
+generation_seen_at(struct follow *follow, struct generation *generation, const char *path);
+void
+generation_set_fd(struct follow *follow, struct generation *generation, int fd);
+void
+generation_close(struct follow *follow, struct generation *generation);
+void
+generation_touch(struct follow *follow, struct generation *generation);
+void
+generation_on_chunk(
+	struct follow *follow, const struct ledger_entry *entry, struct generation *generation);
+void
+generation_committed(struct generation *generation, uint64_t serial);
+enum content_verdict
+generation_compare(struct follow *follow, const struct generation *generation,
+	const struct content_source *source);
+
+/* folder.c */
+struct stream *
+stream_get(struct follow *follow, const char *path);
+void
+stream_free(struct follow *follow, struct stream *stream);
+void
+stream_set_due(struct follow *follow, struct stream *stream);
+void
+stream_set_busy(struct follow *follow, struct stream *stream);
+void
+stream_set_ready(struct follow *follow, struct stream *stream);
+struct generation *
+stream_current(const struct stream *stream); /* ACTIVE or HELD, or NULL */
+void
+stream_move_to_end(struct stream *stream, struct generation *generation);
+bool
+stream_matches(const struct follow *follow, const char *path);
+struct folder *
+folder_get(struct follow *follow, struct span path);
+void
+folder_set_due(struct follow *follow, struct folder *folder);
+void
+folder_free(struct follow *follow, struct folder *folder);
+void
+folder_list(struct follow *follow, struct folder *folder);
+void
+folder_start(struct follow *follow); /* enters the literal folders of the globs from "/" on */
+void
+folder_sweep(struct follow *follow);
+void
+folder_on_hint(struct follow *follow, struct folder *folder, const struct watch_hint *hint);
+
+/* sibling.c */
+void
+sibling_check(struct follow *follow, struct stream *stream);
+void
+sibling_take_as_read(struct follow *follow, struct stream *stream);
+int
+sibling_find(struct follow *follow, struct generation *generation); /* opens it; -1 */
+void
+sibling_check_known(struct follow *follow, struct generation *generation, const char *path,
+	const struct object_look *look);
+bool
+sibling_claims(struct follow *follow, struct stream *stream, const char *path,
+	const struct object_look *look, const struct object_key *key);
+bool
+sibling_is_named(const struct follow *follow, const struct stream *stream, struct span name);
+
+/* What stands at a path and is not read there yet. */
+struct arrival {
+	struct object_look look;
+	struct object_key key;
+	int fd; /* -1 until opened */
+};
+
+/* arrival.c */
+void
+arrival_take(struct follow *follow, struct stream *stream, struct arrival *arrival);
+
+/* drain.c */
+enum whereabouts {
+	STILL_LINKED,
+	GONE,
+};
+
+/* Looks where the object went that stood at the path; opens it where it can still be had. */
+enum whereabouts
+drain_find_old(struct follow *follow, struct generation *generation);
+bool
+drain_prove(struct follow *follow, struct generation *generation);
+void
+drain_look(struct follow *follow, struct generation *generation);
+
+/* follow_look.c */
+bool
+follow_open_arrival(struct follow *follow, struct stream *stream, struct arrival *arrival);
+struct generation *
+follow_begin(struct follow *follow, struct stream *stream, const struct arrival *arrival);
+struct object_key
+follow_give_up_object(struct follow *follow, struct generation *generation, const char *why);
+void
+follow_go_on(struct follow *follow, struct generation *generation);
+void
+follow_hold(struct follow *follow, struct generation *generation);
+void
+follow_set_readable(struct follow *follow, struct generation *generation);
+void
+follow_look(struct follow *follow, struct stream *stream);
+void
+follow_disproved(struct follow *follow, struct generation *generation);
+void
+follow_rewritten(struct follow *follow, struct generation *generation);
+
+/* tail.c */
+enum tail_result {
+	TAIL_MORE,
+	TAIL_END,
+	TAIL_DIFFERS, /* the anchor is not what was consumed */
+	TAIL_FAILED,  /* errno is set */
+};
+
+enum tail_result
+tail_read(struct follow *follow, struct generation *generation);
+void
+tail_finish(struct follow *follow, struct generation *generation); /* takes the partial line */
+void
+tail_end_backlog(struct follow *follow, struct generation *generation);
+
+void
+follow_trouble(struct follow *follow, struct stream *stream, int code, const char *what);
+void
+follow_gap(struct follow *follow, enum gap_reason reason, const struct generation *generation,
+	uint64_t bytes);
+
+#endif

@@ -1,0 +1,311 @@
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/input/follow_parts.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+#include <utlist.h>
+
+static const char *const STATE_NAME[GENERATION_STATES] = {
+	[GENERATION_ACTIVE] = "active",
+	[GENERATION_DRAINING] = "draining",
+	[GENERATION_HELD] = "held",
+	[GENERATION_DONE] = "done",
+};
+
+/* Digests of chunks that were read and are not in the store yet. */
+struct ledger_tail {
+	struct {
+		uint64_t serial; /* of the batch that brings it */
+		struct ledger_entry entry;
+	} * item;
+	size_t count;
+};
+
+/* Ids grow with the time of day, so that one is not used again even where the store was lost. */
+struct generation *
+generation_new(struct follow *follow, struct stream *stream, size_t at)
+{
+	struct generation *generation = mem_new(sizeof *generation);
+	uint64_t id = follow->wall > 0 ? (uint64_t)follow->wall : 0;
+	if (id <= follow->last_generation)
+		id = follow->last_generation + 1;
+	follow->last_generation = id;
+	generation->position.generation = id;
+	generation->position.path = mem_text(stream->path);
+	generation->position.seen_at = mem_text(stream->path);
+	generation->stream = stream;
+	generation->fd = -1;
+	generation->quiet_since = follow->now;
+	generation->proven = true;
+	stream->generation =
+		mem_grow(stream->generation, stream->count + 1, sizeof *stream->generation);
+	memmove(stream->generation + at + 1, stream->generation + at,
+		(stream->count - at) * sizeof *stream->generation);
+	stream->generation[at] = generation;
+	stream->count++;
+	stream->situation++;
+	generation_mark(follow, generation);
+	return generation;
+}
+
+static void
+unmark(struct follow *follow, struct generation *generation)
+{
+	for (size_t i = 0; generation->dirty && i < follow->dirty_count; i++) {
+		if (follow->dirty[i] != generation)
+			continue;
+		follow->dirty[i] = follow->dirty[--follow->dirty_count];
+		generation->dirty = false;
+	}
+}
+
+void
+generation_free(struct follow *follow, struct generation *generation)
+{
+	struct stream *stream = generation->stream;
+	for (size_t i = 0; i < stream->count; i++) {
+		if (stream->generation[i] != generation)
+			continue;
+		memmove(stream->generation + i, stream->generation + i + 1,
+			(stream->count - i - 1) * sizeof *stream->generation);
+		stream->count--;
+		break;
+	}
+	unmark(follow, generation);
+	generation_close(follow, generation);
+	generation_lose_object(follow, generation);
+	if (generation->tail)
+		free(generation->tail->item);
+	free(generation->tail);
+	position_fini(&generation->position);
+	free(generation);
+}
+
+void
+generation_enter(struct follow *follow, struct generation *generation, enum generation_state state,
+	const char *why)
+{
+	struct position *position = &generation->position;
+	if (position->state == state)
+		return;
+	log_debug("%s: generation %llu is %s after %s at %llu: %s", position->path,
+		(unsigned long long)position->generation, STATE_NAME[state],
+		STATE_NAME[position->state], (unsigned long long)position->offset, why);
+	if (state == GENERATION_DRAINING && position->state != GENERATION_DONE)
+		follow->status.rotations++;
+	if (state == GENERATION_DRAINING)
+		generation->size_at_rotation = generation->seen.size;
+	position->state = state;
+	generation->stream->situation++;
+	generation_mark(follow, generation);
+	if (state == GENERATION_DRAINING || state == GENERATION_HELD)
+		stream_set_busy(follow, generation->stream);
+}
+
+void
+generation_mark(struct follow *follow, struct generation *generation)
+{
+	if (generation->dirty)
+		return;
+	generation->dirty = true;
+	if (!(follow->dirty_count & (follow->dirty_count - 1)))
+		follow->dirty = mem_grow(follow->dirty,
+			follow->dirty_count ? follow->dirty_count * 2 : 1, sizeof *follow->dirty);
+	follow->dirty[follow->dirty_count++] = generation;
+}
+
+struct generation *
+generation_find(const struct follow *follow, const struct object_key *key)
+{
+	struct generation *found = NULL;
+	if (key->length)
+		HASH_FIND(hh, follow->by_key, key->byte, OBJECT_KEY_MAX, found);
+	return found;
+}
+
+void
+generation_set_object(struct follow *follow, struct generation *generation,
+	const struct object_key *key, const struct object_look *look, const char *seen_at)
+{
+	struct position *position = &generation->position;
+	struct generation *other = generation_find(follow, key);
+	if (other != generation) {
+		if (other)
+			generation_lose_object(follow, other);
+		generation_lose_object(follow, generation);
+		memcpy(position->object, key->byte, OBJECT_KEY_MAX);
+		position->object_length = key->length;
+		if (key->length)
+			HASH_ADD_KEYPTR(
+				hh, follow->by_key, position->object, OBJECT_KEY_MAX, generation);
+	}
+	generation->seen = *look;
+	generation->unlinked = look->links == 0;
+	generation->vanished = false;
+	position->born_at = look->born_at;
+	position->changed_at = look->changed_at;
+	if (!position->packed && look->size > position->size)
+		position->size = look->size;
+	generation_seen_at(follow, generation, seen_at);
+	generation_mark(follow, generation);
+}
+
+void
+generation_lose_object(struct follow *follow, struct generation *generation)
+{
+	struct position *position = &generation->position;
+	if (!generation_has_object(generation))
+		return;
+	HASH_DEL(follow->by_key, generation);
+	memset(position->object, 0, sizeof position->object);
+	position->object_length = 0;
+	position->packed = 0;
+	generation->seen = (struct object_look){.size = 0};
+	generation->stream->situation++;
+	generation_mark(follow, generation);
+}
+
+void
+generation_seen_at(struct follow *follow, struct generation *generation, const char *path)
+{
+	if (strcmp(generation->position.seen_at, path) == 0)
+		return;
+	free(generation->position.seen_at);
+	generation->position.seen_at = mem_text(path);
+	generation_mark(follow, generation);
+}
+
+void
+generation_close(struct follow *follow, struct generation *generation)
+{
+	if (generation->fd < 0)
+		return;
+	close(generation->fd);
+	generation->fd = -1;
+	DL_DELETE(follow->open, generation);
+	follow->open_count--;
+}
+
+/* Only what can be opened again, and is read to its end, may be closed for want of descriptors. */
+static bool
+is_spare(const struct generation *generation)
+{
+	return generation->position.state == GENERATION_ACTIVE && generation->at_end &&
+	       !generation->unlinked && generation->stream->missing_since == TIME_NONE &&
+	       generation->seen.links > 0;
+}
+
+static void
+close_unused(struct follow *follow)
+{
+	struct generation *at, *next;
+	DL_FOREACH_SAFE (follow->open, at, next) {
+		if (follow->open_count < follow->open_limit)
+			return;
+		if (is_spare(at))
+			generation_close(follow, at);
+	}
+}
+
+void
+generation_set_fd(struct follow *follow, struct generation *generation, int fd)
+{
+	generation_close(follow, generation);
+	close_unused(follow);
+	generation->fd = fd;
+	DL_APPEND(follow->open, generation);
+	follow->open_count++;
+}
+
+void
+generation_touch(struct follow *follow, struct generation *generation)
+{
+	if (generation->fd < 0 || !generation->next)
+		return;
+	DL_DELETE(follow->open, generation);
+	DL_APPEND(follow->open, generation);
+}
+
+void
+generation_on_chunk(
+	struct follow *follow, const struct ledger_entry *entry, struct generation *generation)
+{
+	batch_add_ledger(follow->batch, entry);
+	if (!generation->tail)
+		generation->tail = mem_new(sizeof *generation->tail);
+	struct ledger_tail *tail = generation->tail;
+	if (!(tail->count & (tail->count - 1)))
+		tail->item =
+			mem_grow(tail->item, tail->count ? tail->count * 2 : 1, sizeof *tail->item);
+	tail->item[tail->count].serial = follow->batch->serial;
+	tail->item[tail->count++].entry = *entry;
+}
+
+void
+generation_committed(struct generation *generation, uint64_t serial)
+{
+	struct ledger_tail *tail = generation->tail;
+	size_t gone = 0;
+	if (!tail)
+		return;
+	while (gone < tail->count && tail->item[gone].serial <= serial)
+		gone++;
+	/* The array's room is a power of two and counted by its items: begin a new one. */
+	size_t left = tail->count - gone;
+	if (gone == 0)
+		return;
+	size_t room = 1;
+	while (room < left)
+		room *= 2;
+	void *item = left ? mem_array(room, sizeof *tail->item) : NULL;
+	if (left)
+		memcpy(item, tail->item + gone, left * sizeof *tail->item);
+	free(tail->item);
+	tail->item = item;
+	tail->count = left;
+	if (left)
+		return;
+	free(tail);
+	generation->tail = NULL;
+}
+
+/* What the store has, then what is on its way there; chunks grow. */
+static struct ledger_entry *
+read_ledger(struct follow *follow, const struct generation *generation, size_t *count)
+{
+	struct ledger_entry *entries = NULL;
+	struct err err = ERR_INIT;
+	*count = 0;
+	if (follow->read_ledger &&
+		!follow->read_ledger(follow->ledger_owner, follow->config->name,
+			generation->position.generation, &entries, count, &err)) {
+		log_warning("%s: %s", generation->position.path, err.text);
+		entries = NULL;
+		*count = 0;
+	}
+	const struct ledger_tail *tail = generation->tail;
+	size_t more = tail ? tail->count : 0, stored = *count;
+	if (more)
+		entries = mem_grow(entries, stored + more, sizeof *entries);
+	for (size_t i = 0; i < more; i++) {
+		if (stored == 0 || tail->item[i].entry.chunk > entries[stored - 1].chunk)
+			entries[(*count)++] = tail->item[i].entry;
+	}
+	return entries;
+}
+
+enum content_verdict
+generation_compare(struct follow *follow, const struct generation *generation,
+	const struct content_source *source)
+{
+	size_t count = 0;
+	struct ledger_entry *entries = generation->position.offset > LEDGER_CHUNK
+					       ? read_ledger(follow, generation, &count)
+					       : NULL;
+	enum content_verdict verdict = content_compare(
+		source, &generation->position, (struct content_ledger){entries, count});
+	free(entries);
+	return verdict;
+}

@@ -1,0 +1,293 @@
+#include "daemon/input/input.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/input/follow.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How long a full queue may keep the thread before it shows a sign of life, and how old the costly
+ * part of the status may get. */
+#define PUT_WAIT   (SECOND / 5)
+#define STATUS_AGE SECOND
+
+/*
+ * 1. Only the thread touches `follow` once it runs; what others ask for stands under the lock, or
+ *    is atomic, until the thread's next turn.
+ * 2. Serials count the batches that were put, without a gap.
+ * 3. A batch that could not be put is dropped with all it moved only when the thread ends: nobody
+ *    has seen it, and the next start reads its bytes again.
+ */
+struct input {
+	char *name;
+	struct queue *queue;
+	struct follow *follow;
+	uint64_t serial;
+	pthread_t thread;
+	bool running;
+	int wake_fd;
+	atomic_bool stop;
+	atomic_bool look;
+	_Atomic uint64_t committed;
+	_Atomic int64_t progress_at;
+	pthread_mutex_t lock;
+	struct input_status status;
+	int64_t status_at;
+	bool status_is_old;  /* something happened since */
+	struct order *order; /* the last input_configure that the thread has not seen */
+};
+
+struct order {
+	struct config_input *config;
+	struct rules *rules;
+	bool report_activity;
+};
+
+static void
+free_order(struct order *order)
+{
+	if (!order)
+		return;
+	config_input_free(order->config);
+	rules_free(order->rules);
+	free(order);
+}
+
+struct input *
+input_new(const struct input_setup *setup, struct err *err)
+{
+	struct follow *follow = follow_new(
+		&(struct follow_setup){
+			.config = setup->config,
+			.rules = setup->rules,
+			.positions = setup->positions,
+			.position_count = setup->position_count,
+			.read_ledger = setup->read_ledger,
+			.ledger_owner = setup->ledger_owner,
+			.lost_state = setup->lost_state,
+			.report_activity = setup->report_activity,
+		},
+		err);
+	if (!follow)
+		return NULL;
+	struct input *input = mem_new(sizeof *input);
+	input->name = mem_text(setup->config->name);
+	input->queue = setup->queue;
+	input->follow = follow;
+	input->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (input->wake_fd < 0)
+		log_fatal("cannot make an eventfd for input %s", input->name);
+	input->progress_at = clock_monotonic();
+	pthread_mutex_init(&input->lock, NULL);
+	follow_get_status(follow, &input->status);
+	return input;
+}
+
+const char *
+input_name(const struct input *input)
+{
+	return input->name;
+}
+
+static void
+take_order(struct input *input)
+{
+	pthread_mutex_lock(&input->lock);
+	struct order *order = input->order;
+	input->order = NULL;
+	pthread_mutex_unlock(&input->lock);
+	struct err err = ERR_INIT;
+	if (order && !follow_configure(input->follow, order->config, order->rules,
+			     order->report_activity, &err))
+		log_error("input %s goes on as it was: %s", input->name, err.text);
+	free_order(order);
+}
+
+/* Files and lag are counted anew at most once a second. */
+static void
+publish(struct input *input, int64_t now)
+{
+	struct input_status status;
+	if (!input->status_is_old || (input->status_at && now - input->status_at < STATUS_AGE))
+		return;
+	input->status_is_old = false;
+	follow_get_status(input->follow, &status);
+	pthread_mutex_lock(&input->lock);
+	input->status = status;
+	pthread_mutex_unlock(&input->lock);
+	input->status_at = now;
+}
+
+static bool
+put(struct input *input, struct batch *batch)
+{
+	while (!input->stop) {
+		input->progress_at = clock_monotonic();
+		if (queue_put_within(input->queue, batch, PUT_WAIT))
+			return true;
+		if (queue_is_closed(input->queue))
+			return false;
+	}
+	return false;
+}
+
+/* True where there is more to do at once. */
+static bool
+turn(struct input *input)
+{
+	int64_t now = clock_monotonic();
+	struct batch *batch = batch_new(input, clock_wall());
+	batch->serial = input->serial + 1;
+	input->progress_at = now;
+	take_order(input);
+	follow_committed(input->follow, input->committed);
+	if (atomic_exchange(&input->look, false))
+		follow_wake(input->follow);
+	bool more = follow_turn(input->follow, now, batch->read_at, batch);
+	input->status_is_old = true;
+	publish(input, clock_monotonic());
+	if (batch_is_empty(batch)) {
+		batch_free(batch);
+	} else if (put(input, batch)) {
+		input->serial++;
+	} else {
+		batch_free(batch);
+		input->stop = true;
+	}
+	return more && !input->stop;
+}
+
+static void
+wait_for_hint(struct input *input)
+{
+	struct pollfd fd[2] = {
+		{input->wake_fd, POLLIN, 0},
+		{follow_fd(input->follow), POLLIN, 0},
+	};
+	int64_t now = clock_monotonic();
+	int64_t until = follow_next_due(input->follow);
+	int64_t stale = input->status_at + STATUS_AGE;
+	if (input->status_is_old && stale < until)
+		until = stale;
+	int64_t wait = until > now ? until - now : 0;
+	struct timespec time = {wait / SECOND, wait % SECOND * 1000};
+	if (ppoll(fd, 2, &time, NULL) < 0 && errno != EINTR)
+		log_error("input %s cannot wait: %s", input->name, strerrordesc_np(errno));
+	eventfd_t dropped;
+	if (fd[0].revents)
+		eventfd_read(input->wake_fd, &dropped);
+	publish(input, clock_monotonic());
+}
+
+static void *
+run(void *owner)
+{
+	struct input *input = owner;
+	while (!input->stop) {
+		if (!turn(input) && !input->stop)
+			wait_for_hint(input);
+	}
+	return NULL;
+}
+
+/* Signals are the engine's. */
+bool
+input_start(struct input *input, struct err *err)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int code = pthread_create(&input->thread, NULL, run, input);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (code)
+		return err_system(err, code, "cannot start a thread");
+	input->running = true;
+	return true;
+}
+
+void
+input_committed(struct input *input, uint64_t serial)
+{
+	input->committed = serial;
+}
+
+void
+input_configure(struct input *input, const struct config_input *config, struct rules *rules,
+	bool report_activity)
+{
+	struct order *order = mem_new(sizeof *order);
+	order->config = config_input_copy(config);
+	order->rules = rules ? rules_share(rules) : NULL;
+	order->report_activity = report_activity;
+	pthread_mutex_lock(&input->lock);
+	struct order *old = input->order;
+	input->order = order;
+	pthread_mutex_unlock(&input->lock);
+	free_order(old);
+	eventfd_write(input->wake_fd, 1);
+}
+
+void
+input_wake(struct input *input)
+{
+	input->look = true;
+	eventfd_write(input->wake_fd, 1);
+}
+
+void
+input_get_status(struct input *input, struct input_status *status)
+{
+	pthread_mutex_lock(&input->lock);
+	*status = input->status;
+	pthread_mutex_unlock(&input->lock);
+	snprintf(status->name, sizeof status->name, "%s", input->name);
+	status->progress_at = input->progress_at;
+}
+
+bool
+input_stop(struct input *input, int64_t deadline)
+{
+	if (!input->running)
+		return true;
+	input->stop = true;
+	eventfd_write(input->wake_fd, 1);
+	queue_nudge(input->queue);
+	int64_t left = deadline - clock_monotonic();
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	if (left > 0) {
+		until.tv_sec += left / SECOND;
+		until.tv_nsec += left % SECOND * 1000;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_nsec -= 1000000000;
+			until.tv_sec++;
+		}
+	}
+	if (pthread_clockjoin_np(input->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+		return false;
+	input->running = false;
+	return true;
+}
+
+void
+input_free(struct input *input)
+{
+	if (!input)
+		return;
+	free_order(input->order);
+	follow_free(input->follow);
+	pthread_mutex_destroy(&input->lock);
+	close(input->wake_fd);
+	free(input->name);
+	free(input);
+}

@@ -1,0 +1,624 @@
+#include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/input/follow_parts.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A file beside a stream whose name one of the patterns of `rotated` makes. */
+struct sibling {
+	char *path;
+	struct object_look look;
+	struct object_key key;
+};
+
+struct siblings {
+	struct sibling *item;
+	size_t count;
+};
+
+static void
+add_literal(struct buf *out, struct span text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		if (strchr("*?[\\", text.p[i]))
+			buf_add_byte(out, '\\');
+		buf_add_byte(out, text.p[i]);
+	}
+}
+
+/* "{stem}-*{ext}" of "a.log" is "a-*.log". */
+static char *
+expand(const char *pattern, const char *name)
+{
+	struct span whole = span_of(name);
+	const char *dot = memrchr(name, '.', whole.n);
+	struct span stem = span_first(whole, dot && dot != name ? (size_t)(dot - name) : whole.n);
+	const struct {
+		struct span field, value;
+	} FIELD[] = {
+		{SPAN("{name}"), whole},
+		{SPAN("{stem}"), stem},
+		{SPAN("{ext}"), span_from(whole, stem.n)},
+	};
+	struct buf out = BUF_INIT;
+	struct span rest = span_of(pattern);
+	while (rest.n) {
+		size_t i = 0;
+		while (i < COUNT(FIELD) && !span_has_prefix(rest, FIELD[i].field))
+			i++;
+		if (i < COUNT(FIELD)) {
+			add_literal(&out, FIELD[i].value);
+			rest = span_from(rest, FIELD[i].field.n);
+		} else {
+			buf_add_byte(&out, rest.p[0]);
+			rest = span_from(rest, 1);
+		}
+	}
+	return buf_take(&out);
+}
+
+static bool
+is_unfinished(struct span name)
+{
+	return name.n && name.p[name.n - 1] != '~' && glob_is_temporary(name);
+}
+
+/* Most patterns begin with the name or its stem: names that begin otherwise are no siblings. */
+static bool
+can_begin(const char *pattern, struct span stream, struct span name)
+{
+	if (pattern[0] != '{')
+		return true;
+	const char *dot = memrchr(stream.p, '.', stream.n);
+	struct span stem = span_first(stream, dot ? (size_t)(dot - stream.p) : stream.n);
+	return span_has_prefix_nocase(name, stem);
+}
+
+static bool
+is_named(const char *pattern, const char *stream, struct span name)
+{
+	if (!can_begin(pattern, span_of(stream), name) || is_unfinished(name) ||
+		span_equal(name, span_of(stream)))
+		return false;
+	char *expanded = expand(pattern, stream);
+	bool matches = glob_match_name(span_of(expanded), name);
+	free(expanded);
+	return matches;
+}
+
+bool
+sibling_is_named(const struct follow *follow, const struct stream *stream, struct span name)
+{
+	const struct config_list *rotated = &follow->config->rotated;
+	for (size_t i = 0; i < rotated->count; i++) {
+		if (!strchr(rotated->item[i], '/') &&
+			is_named(rotated->item[i], stream->name, name))
+			return true;
+	}
+	return false;
+}
+
+static void
+add_sibling(struct siblings *siblings, const char *folder, const char *name)
+{
+	struct sibling sibling;
+	sibling.path = mem_format("%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
+	bool known = false;
+	for (size_t i = 0; i < siblings->count && !known; i++)
+		known = strcmp(siblings->item[i].path, sibling.path) == 0;
+	if (known || !object_look_at(sibling.path, &sibling.look) || !sibling.look.is_file ||
+		!object_key_of(-1, sibling.path, &sibling.look, &sibling.key)) {
+		free(sibling.path);
+		return;
+	}
+	siblings->item = mem_grow(siblings->item, siblings->count + 1, sizeof *siblings->item);
+	siblings->item[siblings->count++] = sibling;
+}
+
+static void
+list_siblings(
+	struct siblings *siblings, const char *folder, const char *pattern, const char *stream)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		if (entry->d_type != DT_DIR && is_named(pattern, stream, span_of(entry->d_name)))
+			add_sibling(siblings, folder, entry->d_name);
+	}
+	closedir(dir);
+}
+
+static int
+by_birth(const void *a, const void *b)
+{
+	const struct sibling *left = a, *right = b;
+	return (left->look.born_at > right->look.born_at) -
+	       (left->look.born_at < right->look.born_at);
+}
+
+/* Patterns may lead into other folders: "../old/{stem}-*". */
+static struct siblings
+find_siblings(const struct follow *follow, const struct stream *stream)
+{
+	struct siblings siblings = {NULL, 0};
+	const struct config_list *rotated = &follow->config->rotated;
+	for (size_t i = 0; i < rotated->count; i++) {
+		const char *pattern = rotated->item[i], *slash = strrchr(pattern, '/');
+		char *folder = !slash		   ? mem_text(stream->folder->path)
+			       : pattern[0] == '/' ? mem_copy(pattern, (size_t)(slash - pattern))
+						   : mem_format("%s/%.*s", stream->folder->path,
+							     (int)(slash - pattern), pattern);
+		list_siblings(&siblings, folder, slash ? slash + 1 : pattern, stream->name);
+		free(folder);
+	}
+	if (siblings.count)
+		qsort(siblings.item, siblings.count, sizeof *siblings.item, by_birth);
+	return siblings;
+}
+
+static void
+free_siblings(struct siblings *siblings)
+{
+	for (size_t i = 0; i < siblings->count; i++)
+		free(siblings->item[i].path);
+	free(siblings->item);
+}
+
+/* -1 where what is opened is not what was looked at. */
+static int
+open_sibling(const struct sibling *sibling, struct object_look *look)
+{
+	int fd = object_open(sibling->path);
+	if (fd < 0)
+		return -1;
+	if (object_look_into(fd, look) && object_is_same(look, &sibling->look))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int
+find_by_name(struct follow *follow, struct generation *generation, const struct object_key *key)
+{
+	struct siblings siblings = find_siblings(follow, generation->stream);
+	int fd = -1;
+	for (size_t i = 0; i < siblings.count && fd < 0; i++) {
+		struct object_look look;
+		if (!object_key_equal(&siblings.item[i].key, key))
+			continue;
+		fd = open_sibling(&siblings.item[i], &look);
+		if (fd >= 0)
+			generation_seen_at(follow, generation, siblings.item[i].path);
+	}
+	free_siblings(&siblings);
+	return fd;
+}
+
+int
+sibling_find(struct follow *follow, struct generation *generation)
+{
+	struct object_key key = {.length = generation->position.object_length};
+	memcpy(key.byte, generation->position.object, OBJECT_KEY_MAX);
+	if (key.length == 0 || generation->position.packed)
+		return -1;
+	int fd = find_by_name(follow, generation, &key);
+	if (fd >= 0)
+		return fd;
+	int folder = open(generation->stream->folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return -1;
+	fd = object_open_key(folder, &key);
+	close(folder);
+	return fd;
+}
+
+static const char *const PACKED[] = {".gz", ".zst", ".xz", ".bz2", ".lz4", ".Z", ".zip"};
+
+static bool
+is_packed(const char *path)
+{
+	struct span name = span_of(path);
+	for (size_t i = 0; i < COUNT(PACKED); i++) {
+		struct span suffix = span_of(PACKED[i]);
+		if (name.n > suffix.n &&
+			span_equal_nocase(span_from(name, name.n - suffix.n), suffix))
+			return true;
+	}
+	return false;
+}
+
+static struct memo *
+find_memo(struct stream *stream, const struct object_look *look)
+{
+	for (size_t i = 0; i < stream->memo_count; i++) {
+		if (object_is_same(&stream->memo[i].look, look))
+			return &stream->memo[i];
+	}
+	return NULL;
+}
+
+/* Keeps when the sibling was first seen as it is now. */
+static struct memo *
+remember(struct follow *follow, struct stream *stream, const struct object_look *look)
+{
+	struct memo *memo = find_memo(stream, look);
+	if (memo && object_is_unchanged(&memo->look, look))
+		return memo;
+	if (!memo) {
+		stream->memo = mem_grow(stream->memo, stream->memo_count + 1, sizeof *stream->memo);
+		memo = &stream->memo[stream->memo_count++];
+	}
+	*memo = (struct memo){.look = *look, .since = follow->now, .situation = UINT64_MAX};
+	return memo;
+}
+
+static void
+forget_memos(struct stream *stream, const struct siblings *siblings)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < stream->memo_count; i++) {
+		bool found = false;
+		for (size_t k = 0; k < siblings->count && !found; k++)
+			found = object_is_same(&stream->memo[i].look, &siblings->item[k].look);
+		if (found)
+			stream->memo[kept++] = stream->memo[i];
+	}
+	stream->memo_count = kept;
+}
+
+enum class {
+	CLASS_OTHER,	 /* nothing we know */
+	CLASS_UNDECIDED, /* may become one of the others */
+	CLASS_TAKEN,
+};
+
+/* The bytes behind the offset that only the descriptor has must stand in the copy too. */
+static bool
+has_rest(const struct generation *generation, int fd, uint64_t size)
+{
+	if (generation->fd < 0 || generation->partial == 0)
+		return true;
+	uint64_t offset = generation->position.offset;
+	uint64_t n = size - offset < generation->partial ? size - offset : generation->partial;
+	return content_is_equal(generation->fd, fd, offset, n);
+}
+
+static void
+adopt(struct follow *follow, struct generation *generation, const struct sibling *sibling, int fd,
+	const struct object_look *look)
+{
+	log_info("%s: goes on in its copy %s at %llu", generation->position.path, sibling->path,
+		(unsigned long long)generation->position.offset);
+	generation_set_object(follow, generation, &sibling->key, look, sibling->path);
+	generation->proven = true;
+	generation->at_end = look->size <= generation->position.offset;
+	generation->quiet_since = follow->now;
+	if (generation->at_end && generation->position.state == GENERATION_DONE) {
+		close(fd);
+		return;
+	}
+	generation_set_fd(follow, generation, fd);
+	generation_enter(follow, generation, GENERATION_DRAINING, "its rest stands in a copy");
+	stream_set_ready(follow, generation->stream);
+}
+
+/* A copy that somebody still writes is not whole. */
+static bool
+is_settled(struct follow *follow, struct stream *stream, int fd, const struct memo *memo)
+{
+	enum object_writers writers = object_writers(fd);
+	if (writers == OBJECT_WRITERS_NONE || follow->now - memo->since >= 60 * SECOND)
+		return true;
+	if (writers == OBJECT_WRITERS_UNKNOWN && follow->now - memo->since >= COPY_SETTLE)
+		return true;
+	stream_set_busy(follow, stream);
+	return false;
+}
+
+/* What a generation has consumed, or what its descriptor shows where that is too little to tell. */
+static bool
+is_copy_of_live(
+	const struct generation *generation, int fd, uint64_t size, enum content_verdict verdict)
+{
+	if (verdict == CONTENT_DIFFERS)
+		return false;
+	if (generation->position.state == GENERATION_DONE && size > generation->position.offset)
+		return false;
+	if (generation->position.offset >= PROOF_HEAD || generation->fd < 0)
+		return generation->position.offset > 0;
+	uint64_t common = generation->seen.size < size ? generation->seen.size : size;
+	return common > 0 && content_is_equal(generation->fd, fd, 0, common);
+}
+
+static bool
+is_gone(const struct generation *generation)
+{
+	return !generation_has_object(generation) || generation->unlinked;
+}
+
+static enum class compare_all(struct follow *follow, struct stream *stream,
+	const struct sibling *sibling, int fd, const struct object_look *look, struct memo *memo) {
+	enum class class = CLASS_OTHER; struct content_source source = content_of(&fd);
+	for (size_t i = stream->count; i-- > 0;){
+		struct generation *generation = stream->generation[i];
+		if (generation->position.packed) continue;
+		enum content_verdict verdict = generation_compare(follow, generation, &source);
+		if (verdict == CONTENT_UNREADABLE ||
+			verdict == CONTENT_EMPTY) return CLASS_UNDECIDED;
+		if (!is_gone(generation)){
+			if (is_copy_of_live(generation, fd, look->size, verdict)) class =
+				CLASS_UNDECIDED;
+			continue;}
+if (verdict == CONTENT_BEGINNING) class = CLASS_UNDECIDED;
+if (verdict != CONTENT_WHOLE || generation->position.offset == 0 ||
+	!has_rest(generation, fd, look->size))
+	continue;
+if (!is_settled(follow, stream, fd, memo))
+	return CLASS_UNDECIDED;
+adopt(follow, generation, sibling, fd, look);
+return CLASS_TAKEN;
+}
+return class;
+}
+
+static int64_t
+oldest_live_birth(const struct stream *stream)
+{
+	int64_t born_at = INT64_MAX, newest = INT64_MIN;
+	for (size_t i = 0; i < stream->count; i++) {
+		const struct position *position = &stream->generation[i]->position;
+		if (position->state != GENERATION_DONE && position->born_at < born_at)
+			born_at = position->born_at;
+		if (position->born_at > newest)
+			newest = position->born_at;
+	}
+	return born_at == INT64_MAX ? newest : born_at;
+}
+
+static void
+take_missed(struct follow *follow, struct stream *stream, const struct sibling *sibling, int fd,
+	const struct object_look *look)
+{
+	size_t at = stream->count - (stream_current(stream) != NULL);
+	struct generation *generation = generation_new(follow, stream, at);
+	log_info("%s: %s was rotated between two looks", stream->path, sibling->path);
+	generation_set_object(follow, generation, &sibling->key, look, sibling->path);
+	generation_set_fd(follow, generation, fd);
+	generation_enter(follow, generation, GENERATION_DRAINING, "rotated between two looks");
+	stream_set_ready(follow, stream);
+}
+
+/* An object that nobody knows, or that does not hold any more what it held. */
+static void
+classify(struct follow *follow, struct stream *stream, const struct sibling *sibling, bool is_known)
+{
+	struct memo *memo = remember(follow, stream, &sibling->look);
+	if (memo->situation == stream->situation || is_packed(sibling->path))
+		return;
+	memo->situation = stream->situation;
+	struct object_look look;
+	if (sibling->look.size == 0)
+		return;
+	int fd = open_sibling(sibling, &look);
+	if (fd < 0)
+		return;
+	enum class class = compare_all(follow, stream, sibling, fd, &look, memo);
+	if (class == CLASS_TAKEN)
+		return;
+	/* Taking may have moved the array. */
+	memo = find_memo(stream, &sibling->look);
+	if (class == CLASS_UNDECIDED && stream->busy && memo)
+		memo->situation = UINT64_MAX;
+	if (class == CLASS_OTHER && !is_known && !stream_matches(follow, sibling->path) &&
+		(look.born_at == 0 || look.born_at > oldest_live_birth(stream)))
+		take_missed(follow, stream, sibling, fd, &look);
+	else
+		close(fd);
+}
+
+/* A generation that was read to its end stands there, and has changed since. */
+static void
+check_done(struct follow *follow, struct generation *generation, const struct sibling *sibling)
+{
+	struct position *position = &generation->position;
+	struct object_look look;
+	int fd = open_sibling(sibling, &look);
+	if (fd < 0)
+		return;
+	enum content_verdict verdict = content_glance(fd, position);
+	if (verdict != CONTENT_WHOLE) {
+		close(fd);
+		if (verdict == CONTENT_DIFFERS)
+			classify(follow, generation->stream, sibling, true);
+		return;
+	}
+	generation->seen = look;
+	position->size = look.size;
+	position->changed_at = look.changed_at;
+	generation_mark(follow, generation);
+	if (look.size <= position->offset) {
+		close(fd);
+		return;
+	}
+	generation_set_fd(follow, generation, fd);
+	generation->at_end = false;
+	generation->quiet_since = follow->now;
+	generation_enter(follow, generation, GENERATION_DRAINING, "it grew again");
+	stream_set_ready(follow, generation->stream);
+}
+
+static void
+check_draining(struct follow *follow, struct generation *generation, const struct sibling *sibling)
+{
+	struct object_look look;
+	int fd = generation->fd < 0 ? open_sibling(sibling, &look) : -1;
+	if (fd < 0)
+		return;
+	enum content_verdict verdict = content_glance(fd, &generation->position);
+	if (verdict == CONTENT_WHOLE) {
+		generation->seen = look;
+		generation->proven = true;
+		generation->at_end = false;
+		generation_set_fd(follow, generation, fd);
+		stream_set_ready(follow, generation->stream);
+		return;
+	}
+	close(fd);
+	if (verdict == CONTENT_DIFFERS) {
+		generation_lose_object(follow, generation);
+		classify(follow, generation->stream, sibling, true);
+	}
+}
+
+static bool
+has_changed(const struct generation *generation, const struct object_look *look)
+{
+	const struct position *position = &generation->position;
+	if (generation->seen.inode)
+		return !object_is_unchanged(&generation->seen, look);
+	return look->size != position->size || look->changed_at != position->changed_at;
+}
+
+static void
+check(struct follow *follow, struct stream *stream, const struct sibling *sibling)
+{
+	struct generation *known = generation_find(follow, &sibling->key);
+	if (!known) {
+		classify(follow, stream, sibling, false);
+		return;
+	}
+	const struct position *position = &known->position;
+	if (known->stream != stream || known == stream_current(stream))
+		return;
+	generation_seen_at(follow, known, sibling->path);
+	if (position->packed)
+		return;
+	if (position->state == GENERATION_DRAINING)
+		check_draining(follow, known, sibling);
+	else if (has_changed(known, &sibling->look))
+		check_done(follow, known, sibling);
+}
+
+void
+sibling_check_known(struct follow *follow, struct generation *generation, const char *path,
+	const struct object_look *look)
+{
+	struct sibling sibling = {.path = (char *)path, .look = *look};
+	if (generation->position.state == GENERATION_DONE &&
+		look->size > generation->position.offset)
+		check_done(follow, generation, &sibling);
+	else if (generation->position.state != GENERATION_DONE)
+		stream_set_due(follow, generation->stream);
+}
+
+/* Whether a file that matches `paths` is a copy of what another stream of its folder read. */
+bool
+sibling_claims(struct follow *follow, struct stream *stream, const char *path,
+	const struct object_look *look, const struct object_key *key)
+{
+	struct sibling sibling = {.path = (char *)path, .look = *look, .key = *key};
+	for (struct stream *s = stream->folder->streams; s; s = s->next_in_folder) {
+		struct object_look now;
+		if (s == stream || !s->count || !sibling_is_named(follow, s, span_of(stream->name)))
+			continue;
+		if (look->size == 0) {
+			stream_set_busy(follow, stream);
+			return true;
+		}
+		int fd = open_sibling(&sibling, &now);
+		if (fd < 0)
+			continue;
+		enum class class =
+			compare_all(follow, s, &sibling, fd, &now, remember(follow, s, look));
+		if (class != CLASS_TAKEN)
+			close(fd);
+		if (class != CLASS_OTHER)
+			return true;
+	}
+	return false;
+}
+
+static void
+note_listed(struct stream *stream, const struct siblings *siblings)
+{
+	for (size_t i = 0; i < stream->count; i++) {
+		struct generation *generation = stream->generation[i];
+		generation->listed = false;
+		for (size_t k = 0; k < siblings->count && !generation->listed; k++)
+			generation->listed =
+				generation_has_object(generation) &&
+				memcmp(siblings->item[k].key.byte, generation->position.object,
+					OBJECT_KEY_MAX) == 0;
+	}
+}
+
+enum { REMEMBERED = 8 };
+
+/* What was read to its end is remembered as long as it stands among the siblings, and the last few
+ * beyond, by which their late copies are known. */
+static void
+forget_old(struct follow *follow, struct stream *stream)
+{
+	size_t kept = 0;
+	for (size_t i = stream->count; i-- > 0;) {
+		struct generation *generation = stream->generation[i];
+		if (generation->position.state != GENERATION_DONE || generation->listed ||
+			generation->fd >= 0 || ++kept <= REMEMBERED)
+			continue;
+		batch_add_forgotten(follow->batch, generation->position.generation);
+		generation_free(follow, generation);
+	}
+}
+
+void
+sibling_check(struct follow *follow, struct stream *stream)
+{
+	stream->siblings_due = false;
+	if (stream->count == 0)
+		return;
+	struct siblings siblings = find_siblings(follow, stream);
+	for (size_t i = 0; i < siblings.count; i++)
+		check(follow, stream, &siblings.item[i]);
+	note_listed(stream, &siblings);
+	forget_old(follow, stream);
+	forget_memos(stream, &siblings);
+	free_siblings(&siblings);
+}
+
+static void
+take_as_read(struct follow *follow, struct stream *stream, const struct sibling *sibling)
+{
+	struct object_look look;
+	int fd = open_sibling(sibling, &look);
+	if (fd < 0)
+		return;
+	struct generation *generation = generation_new(follow, stream, 0);
+	struct position *position = &generation->position;
+	position->state = GENERATION_DONE;
+	position->packed = is_packed(sibling->path);
+	generation_set_object(follow, generation, &sibling->key, &look, sibling->path);
+	if (!content_skip(position, fd, look.size))
+		generation_free(follow, generation);
+	close(fd);
+}
+
+void
+sibling_take_as_read(struct follow *follow, struct stream *stream)
+{
+	struct siblings siblings = find_siblings(follow, stream);
+	for (size_t i = siblings.count; i-- > 0;) {
+		const struct sibling *sibling = &siblings.item[i];
+		if (!generation_find(follow, &sibling->key) &&
+			!stream_matches(follow, sibling->path))
+			take_as_read(follow, stream, sibling);
+	}
+	free_siblings(&siblings);
+}

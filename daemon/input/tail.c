@@ -1,0 +1,286 @@
+#include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/input/follow_parts.h"
+#include "daemon/input/site_name.h"
+#include "parsers/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/*
+ * One read brings the anchor and what follows it, so that what is consumed stood, in the same call,
+ * behind what had been consumed before.
+ *
+ *   buffer: │ anchor_length bytes │ new bytes ……… │ NULs at the end of the file │
+ *                                 ▲ offset                ▲ as far as the reader gets
+ */
+struct reading {
+	struct follow *follow;
+	struct generation *generation;
+};
+
+enum { CAUSE_MAX = 256 };
+
+static void
+on_chunk(void *owner, const struct ledger_entry *entry)
+{
+	struct reading *reading = owner;
+	generation_on_chunk(reading->follow, entry, reading->generation);
+}
+
+static char *
+make_site(struct follow *follow, const struct stream *stream, struct span host)
+{
+	struct glob_captures captures = {.count = 0};
+	for (size_t i = 0; i < follow->globs; i++) {
+		if (glob_match(follow->glob[i], stream->path, &captures))
+			break;
+		captures.count = 0;
+	}
+	return site_name(follow->config->site, host, stream->path, &captures);
+}
+
+/* The site by the path alone is the same for all of its lines. */
+static const char *
+find_site(struct follow *follow, struct stream *stream, struct span host, char **made)
+{
+	*made = NULL;
+	if (host.n && site_template_has_host(follow->config->site))
+		return *made = make_site(follow, stream, host);
+	if (!stream->site)
+		stream->site = make_site(follow, stream, (struct span){NULL, 0});
+	return stream->site;
+}
+
+static void
+add_sighting(struct reading *reading, const struct record *record, const char *site)
+{
+	struct follow *follow = reading->follow;
+	const struct position *position = &reading->generation->position;
+	struct buf cause = BUF_INIT;
+	char *text = mem_copy(record->text.p, record->text.n);
+	text_sanitize(&cause, record->cause, CAUSE_MAX);
+	struct sighting sighting = {
+		.site = site,
+		.event = record->event,
+		.time = record->time,
+		.read_at = follow->wall,
+		.file = position->path,
+		.offset = record->offset,
+		.text = text,
+		.cause = cause.n ? cause.p : NULL,
+		.advice = rules_definition(follow->rules, record->rule)->advice,
+		.backlog = record->offset < position->backlog_until,
+	};
+	memcpy(sighting.digest, hash128(record->raw.p, record->raw.n).byte, sizeof sighting.digest);
+	batch_add_sighting(follow->batch, &sighting);
+	buf_fini(&cause);
+	free(text);
+}
+
+static void
+on_record(void *owner, const struct record *record)
+{
+	struct reading *reading = owner;
+	struct follow *follow = reading->follow;
+	char *made;
+	if (record->event == EVENT_NONE && !follow->report_activity)
+		return;
+	const char *site =
+		find_site(follow, reading->generation->stream, record->envelope.host, &made);
+	if (follow->report_activity)
+		batch_add_active_site(follow->batch, site);
+	if (record->event != EVENT_NONE)
+		add_sighting(reading, record, site);
+	free(made);
+}
+
+static ssize_t
+read_window(struct follow *follow, int fd, uint64_t at, size_t room)
+{
+	size_t got = 0;
+	while (got < room) {
+		ssize_t more = pread(fd, follow->buffer + got, room - got, (off_t)(at + got));
+		if (more < 0 && errno == EINTR)
+			continue;
+		if (more < 0)
+			return -1;
+		if (more == 0)
+			break;
+		got += (size_t)more;
+	}
+	return (ssize_t)got;
+}
+
+static size_t
+without_nuls(struct span bytes)
+{
+	size_t left = bytes.n;
+	while (left && bytes.p[left - 1] == 0)
+		left--;
+	return left;
+}
+
+/* The first byte at or behind `from` that is no NUL; the file's end where there is none. */
+static uint64_t
+find_text(struct follow *follow, int fd, uint64_t from)
+{
+	for (;;) {
+		off_t at = lseek(fd, (off_t)from, SEEK_DATA);
+		if (at > (off_t)from)
+			from = (uint64_t)at;
+		else if (at < 0 && errno == ENXIO)
+			return UINT64_MAX;
+		ssize_t got = read_window(follow, fd, from, follow->room);
+		if (got <= 0)
+			return UINT64_MAX;
+		for (ssize_t i = 0; i < got; i++) {
+			if (follow->buffer[i])
+				return from + (uint64_t)i;
+		}
+		from += (uint64_t)got;
+	}
+}
+
+/*
+ * More NULs than a buffer holds: the end of the file as long as only NULs follow (space that was
+ * reserved), else a hole, which is passed over. True where the offset moved.
+ */
+static bool
+skip_nuls(struct follow *follow, struct generation *generation)
+{
+	struct position *position = &generation->position;
+	uint64_t from = position->offset;
+	if (generation->nuls_until > from)
+		from = generation->nuls_until;
+	uint64_t text = find_text(follow, generation->fd, from);
+	if (text == UINT64_MAX) {
+		generation->nuls_until = generation->seen.size;
+		return false;
+	}
+	/* A code unit begins at a multiple of its size; the NULs before the text are the reader's.
+	 */
+	text &= ~UINT64_C(3);
+	if (text <= position->offset || !content_skip(position, generation->fd, text))
+		return false;
+	generation_mark(follow, generation);
+	return true;
+}
+
+static void
+count(struct reading *reading, const struct reader_counts *counts, uint64_t at, size_t consumed)
+{
+	struct follow *follow = reading->follow;
+	follow->status.lines_read += counts->lines;
+	follow->status.bytes_read += consumed;
+	follow->batch_bytes += consumed;
+	if (counts->skipped_bytes) {
+		follow->status.gaps[GAP_LONG_LINE]++;
+		batch_add_gap(follow->batch, GAP_LONG_LINE, reading->generation->position.path, at,
+			counts->skipped_bytes);
+	}
+}
+
+static size_t
+feed(struct reading *reading, struct span bytes, bool last)
+{
+	struct follow *follow = reading->follow;
+	struct generation *generation = reading->generation;
+	struct position *position = &generation->position;
+	struct reader_counts counts = {0};
+	uint64_t at = position->offset;
+	size_t consumed = reader_feed(follow->reader, &position->reader, bytes, at, last,
+		follow->wall, on_record, reading, &counts);
+	if (consumed == 0 && !last)
+		return 0;
+	if (at < PROOF_HEAD)
+		generation->stream->situation++;
+	if (last && bytes.n && bytes.p[bytes.n - 1] != '\n')
+		position->reader.skipping = 1;
+	content_consume(position, follow->buffer, consumed, on_chunk, reading);
+	generation_mark(follow, generation);
+	count(reading, &counts, at, consumed);
+	return consumed;
+}
+
+void
+tail_end_backlog(struct follow *follow, struct generation *generation)
+{
+	struct position *position = &generation->position;
+	if (!position->backlog_until)
+		return;
+	position->backlog_until = 0;
+	batch_add_backlog_ended(follow->batch, position->path);
+	generation_mark(follow, generation);
+}
+
+/* Reads what follows the anchor. A result other than TAIL_MORE says why *bytes is empty. */
+static enum tail_result
+read_behind_anchor(
+	struct follow *follow, struct generation *generation, struct span *bytes, bool *is_end)
+{
+	const struct position *position = &generation->position;
+	size_t before = position->anchor_length;
+	size_t room = before + follow->room - LEDGER_CHUNK;
+	ssize_t got = read_window(follow, generation->fd, position->offset - before, room);
+	if (got < 0)
+		return TAIL_FAILED;
+	if ((size_t)got < before || (before && !content_is_anchored(position, follow->buffer)))
+		return TAIL_DIFFERS;
+	*is_end = (size_t)got < room;
+	*bytes = (struct span){(char *)follow->buffer + before, (size_t)got - before};
+	return TAIL_MORE;
+}
+
+static enum tail_result
+set_at_end(struct follow *follow, struct generation *generation)
+{
+	generation->at_end = true;
+	generation->position.size = generation->position.offset + generation->partial;
+	tail_end_backlog(follow, generation);
+	return TAIL_END;
+}
+
+enum tail_result
+tail_read(struct follow *follow, struct generation *generation)
+{
+	struct reading reading = {follow, generation};
+	struct position *position = &generation->position;
+	struct span bytes;
+	bool is_end;
+	enum tail_result result = read_behind_anchor(follow, generation, &bytes, &is_end);
+	if (result != TAIL_MORE)
+		return result;
+	generation_touch(follow, generation);
+	size_t left = without_nuls(bytes);
+	if (left == 0 && !is_end && skip_nuls(follow, generation))
+		return TAIL_MORE;
+	if (left == 0) {
+		generation->partial = 0;
+		return set_at_end(follow, generation);
+	}
+	size_t consumed = feed(&reading, bytes, false);
+	if (consumed == 0 && !is_end)
+		consumed = feed(&reading, bytes, true);
+	generation->partial = left > consumed ? (uint32_t)(left - consumed) : 0;
+	if (position->backlog_until && position->offset >= position->backlog_until)
+		tail_end_backlog(follow, generation);
+	return is_end ? set_at_end(follow, generation) : TAIL_MORE;
+}
+
+void
+tail_finish(struct follow *follow, struct generation *generation)
+{
+	struct reading reading = {follow, generation};
+	struct span bytes;
+	bool is_end;
+	if (read_behind_anchor(follow, generation, &bytes, &is_end) != TAIL_MORE)
+		return;
+	size_t n = without_nuls(bytes);
+	if (n)
+		feed(&reading, span_first(bytes, n), true);
+	generation->partial = 0;
+}

@@ -1,0 +1,276 @@
+#include "daemon/input/watch.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include <uthash.h>
+
+enum {
+	FOLDER_EVENTS = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY |
+			IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
+	FILE_EVENTS = IN_MODIFY | IN_ATTRIB,
+	EVENT_ROOM = 64 * 1024,
+};
+
+struct entry {
+	int number;
+	void *subject;
+	UT_hash_handle hh;
+};
+
+struct watch {
+	int fd;
+	enum config_watch mode;
+	struct entry *entries;
+	int failure;	  /* errno of what could not be watched, 0 for none */
+	int64_t retry_at; /* TIME_NONE: the first call sets it */
+	bool blind;	  /* a folder lies where inotify is blind */
+	char words[128];
+};
+
+/* Where other hosts, or another layer, write without this kernel's knowing. Numbers: statfs(2) and
+ * linux/magic.h; the same that tail(1) polls. */
+static const struct {
+	uint32_t type;
+	const char *name;
+} BLIND[] = {
+	{0x6969, "NFS"},
+	{0xff534d42, "CIFS"},
+	{0xfe534d42, "SMB2"},
+	{0x517b, "SMB"},
+	{0x65735546, "FUSE"},
+	{0x794c7630, "overlayfs"},
+	{0x61756673, "AUFS"},
+	{0x00c36400, "Ceph"},
+	{0x47504653, "GPFS"},
+	{0x786f4256, "vboxsf"},
+	{0x01021997, "9P"},
+	{0x0bd00bd0, "Lustre"},
+	{0x5346414f, "AFS"},
+	{0x6b414653, "kAFS"},
+	{0x73757245, "Coda"},
+	{0x01161970, "GFS2"},
+	{0x7461636f, "OCFS2"},
+	{0xbacbacbc, "VMHGFS"},
+	{0xaad7aaea, "PanFS"},
+	{0x013111a8, "IBRIX"},
+	{0x61636673, "ACFS"},
+};
+
+const char *
+watch_blindness(const char *path)
+{
+	struct statfs fs;
+	if (statfs(path, &fs) != 0)
+		return NULL;
+	for (size_t i = 0; i < COUNT(BLIND); i++) {
+		if ((uint32_t)fs.f_type == BLIND[i].type)
+			return BLIND[i].name;
+	}
+	return NULL;
+}
+
+static void
+set_words(struct watch *watch, const char *words)
+{
+	if (strcmp(watch->words, words) == 0)
+		return;
+	snprintf(watch->words, sizeof watch->words, "%s", words);
+	log_info("files are watched by %s", watch->words);
+}
+
+static void
+fail(struct watch *watch, int code)
+{
+	char words[128];
+	const char *what = code == ENOSPC ? "no inotify watch is left (fs.inotify.max_user_watches)"
+			   : code == EMFILE ? "no inotify instance is left "
+					      "(fs.inotify.max_user_instances)"
+					    : strerrordesc_np(code);
+	snprintf(words, sizeof words, "poll: %s", what ? what : "inotify does not serve");
+	set_words(watch, words);
+	watch->failure = code;
+}
+
+static void
+open_instance(struct watch *watch)
+{
+	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (watch->fd < 0)
+		fail(watch, errno);
+	else
+		set_words(watch, "inotify");
+}
+
+struct watch *
+watch_new(enum config_watch mode)
+{
+	struct watch *watch = mem_new(sizeof *watch);
+	watch->mode = mode;
+	watch->fd = -1;
+	watch->retry_at = TIME_NONE;
+	if (mode == CONFIG_WATCH_POLL)
+		snprintf(watch->words, sizeof watch->words, "poll: as configured");
+	else
+		open_instance(watch);
+	return watch;
+}
+
+static void
+forget_all(struct watch *watch)
+{
+	struct entry *entry, *next;
+	HASH_ITER (hh, watch->entries, entry, next) {
+		HASH_DEL(watch->entries, entry);
+		free(entry);
+	}
+}
+
+void
+watch_free(struct watch *watch)
+{
+	if (!watch)
+		return;
+	forget_all(watch);
+	if (watch->fd >= 0)
+		close(watch->fd);
+	free(watch);
+}
+
+int
+watch_fd(const struct watch *watch)
+{
+	return watch->fd;
+}
+
+static bool
+is_blind(struct watch *watch, const char *path)
+{
+	const char *name = watch->mode == CONFIG_WATCH_AUTO ? watch_blindness(path) : NULL;
+	if (!name)
+		return false;
+	if (!watch->blind) {
+		char words[128];
+		snprintf(words, sizeof words, "poll: inotify is blind on %s", name);
+		set_words(watch, words);
+	}
+	watch->blind = true;
+	return true;
+}
+
+int
+watch_add(struct watch *watch, const char *path, bool is_file, void *subject)
+{
+	if (watch->fd < 0 || is_blind(watch, path))
+		return -1;
+	int number = inotify_add_watch(watch->fd, path, is_file ? FILE_EVENTS : FOLDER_EVENTS);
+	if (number < 0) {
+		if (errno == ENOSPC || errno == ENOMEM)
+			fail(watch, errno);
+		return -1;
+	}
+	struct entry *entry;
+	HASH_FIND_INT(watch->entries, &number, entry);
+	if (!entry) {
+		entry = mem_new(sizeof *entry);
+		entry->number = number;
+		entry->subject = subject;
+		HASH_ADD_INT(watch->entries, number, entry);
+	}
+	return number;
+}
+
+void
+watch_remove(struct watch *watch, int number)
+{
+	struct entry *entry;
+	HASH_FIND_INT(watch->entries, &number, entry);
+	if (!entry)
+		return;
+	inotify_rm_watch(watch->fd, number);
+	HASH_DEL(watch->entries, entry);
+	free(entry);
+}
+
+bool
+watch_retry(struct watch *watch, int64_t now)
+{
+	if (!watch->failure || watch->mode == CONFIG_WATCH_POLL)
+		return false;
+	if (watch->retry_at == TIME_NONE)
+		watch->retry_at = now + MINUTE;
+	if (now < watch->retry_at)
+		return false;
+	watch->retry_at = TIME_NONE;
+	watch->failure = 0;
+	if (watch->fd < 0)
+		open_instance(watch);
+	else
+		set_words(watch, "inotify");
+	return watch->fd >= 0;
+}
+
+static void
+take_event(struct watch *watch, const struct inotify_event *event,
+	void (*on_hint)(void *owner, const struct watch_hint *hint), void *owner)
+{
+	struct entry *entry;
+	HASH_FIND_INT(watch->entries, &event->wd, entry);
+	if (!entry)
+		return;
+	struct watch_hint hint = {
+		.subject = entry->subject,
+		.name = event->len ? event->name : NULL,
+		.came_or_went = event->mask & (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE),
+		.is_folder = event->mask & IN_ISDIR,
+		.gone = event->mask & (IN_IGNORED | IN_UNMOUNT),
+	};
+	if (event->mask & IN_IGNORED) {
+		HASH_DEL(watch->entries, entry);
+		free(entry);
+	}
+	on_hint(owner, &hint);
+}
+
+bool
+watch_read(struct watch *watch, void (*on_hint)(void *owner, const struct watch_hint *hint),
+	void *owner)
+{
+	char room[EVENT_ROOM] __attribute__((aligned(_Alignof(struct inotify_event))));
+	bool lost = false;
+	if (watch->fd < 0)
+		return false;
+	for (;;) {
+		ssize_t got = read(watch->fd, room, sizeof room);
+		if (got <= 0)
+			return lost;
+		for (char *p = room; p < room + got;) {
+			struct inotify_event *event = (struct inotify_event *)p;
+			if (event->mask & IN_Q_OVERFLOW)
+				lost = true;
+			else
+				take_event(watch, event, on_hint, owner);
+			p += sizeof *event + event->len;
+		}
+	}
+}
+
+const char *
+watch_words(const struct watch *watch)
+{
+	return watch->words;
+}
+
+bool
+watch_is_whole(const struct watch *watch)
+{
+	return watch->fd >= 0 && !watch->failure && !watch->blind;
+}

@@ -1,0 +1,284 @@
+#include "tests/unit/follow_world.h"
+
+static void
+t01_existing_file_is_read_as_backlog(void **state)
+{
+	(void)state;
+	struct world *w = world_new("*.log");
+	append(w, "a.log", 0, 10);
+	world_start(w);
+	world_look(w);
+	expect_once(w, 10, true);
+	assert_int_equal(w->backlog, 10);
+	assert_int_equal(w->backlog_ends, 1);
+	assert_string_equal(w->last_site, "a");
+	append(w, "a.log", 10, 12);
+	world_look(w);
+	expect_once(w, 12, true);
+	assert_int_equal(w->backlog, 10);
+	world_free(w);
+}
+
+static void
+t02_file_and_folders_that_appear_are_read(void **state)
+{
+	(void)state;
+	struct world *w = world_new("**/*.log");
+	world_start(w);
+	world_look(w);
+	shell(w, "mkdir -p x/y");
+	append(w, "x/y/a.log", 0, 5);
+	world_look(w);
+	append(w, "b.log", 5, 8);
+	world_look(w);
+	expect_once(w, 8, true);
+	shell(w, "mkdir .hidden && mkfifo f.log && mkdir d.log");
+	append(w, ".hidden/a.log", 900, 901);
+	append(w, ".a.log.Xy12Ab", 900, 901);
+	append(w, "c.log.tmp", 900, 901);
+	world_pass(w, 3);
+	expect_once(w, 8, true);
+	world_free(w);
+}
+
+static void
+t03_half_lines_wait_for_their_newline(void **state)
+{
+	(void)state;
+	struct world *w = world_new("a.log");
+	char *text = lines(0, 3);
+	world_start(w);
+	for (size_t i = 0; text[i]; i += 7) {
+		size_t n = strlen(text + i) < 7 ? strlen(text + i) : 7;
+		put_bytes(w, "a.log", O_APPEND, text + i, n);
+		world_look(w);
+		if (i % 3 == 0)
+			world_restart(w);
+	}
+	expect_once(w, 3, true);
+	free(text);
+	world_free(w);
+}
+
+static void
+t04_restart_goes_on_where_it_was(void **state)
+{
+	(void)state;
+	struct world *w = world_new("a.log");
+	append(w, "a.log", 0, 100);
+	world_start(w);
+	world_look(w);
+	world_stop(w);
+	append(w, "a.log", 100, 150);
+	world_start(w);
+	world_look(w);
+	world_restart(w);
+	expect_once(w, 150, true);
+	world_free(w);
+}
+
+static void
+t05_what_was_not_committed_is_read_again(void **state)
+{
+	(void)state;
+	struct world *w = world_new("a.log");
+	append(w, "a.log", 0, 100);
+	world_start(w);
+	world_look(w);
+	w->uncommitted = true;
+	append(w, "a.log", 100, 200);
+	world_look(w);
+	w->uncommitted = false;
+	world_restart(w);
+	expect_once(w, 200, true);
+	world_free(w);
+}
+
+static void
+t06_start_at_the_end_skips_what_is_there(void **state)
+{
+	(void)state;
+	struct world *w = world_new("*.log");
+	w->config.start = CONFIG_START_END;
+	append(w, "a.log", 900, 950);
+	append_text(w, "a.log", "half of a line");
+	world_start(w);
+	world_look(w);
+	append_text(w, "a.log", ", and its end\n");
+	append(w, "a.log", 0, 5);
+	append(w, "b.log", 5, 9);
+	world_look(w);
+	expect_once(w, 9, true);
+	assert_int_equal(w->backlog, 4);
+	world_free(w);
+}
+
+static void
+t07_nothing_comes_of_a_second_look(void **state)
+{
+	(void)state;
+	struct world *w = world_new("a.log");
+	append(w, "a.log", 0, 10);
+	world_start(w);
+	world_look(w);
+	struct batch *batch = batch_new(NULL, w->wall);
+	follow_wake(w->follow);
+	assert_false(follow_turn(w->follow, w->now + 60 * SECOND, w->wall, batch));
+	assert_true(batch_is_empty(batch));
+	batch_free(batch);
+	world_free(w);
+}
+
+static void
+t08_long_line_is_skipped_and_counted(void **state)
+{
+	(void)state;
+	struct world *w = world_new("a.log");
+	char *longer = mem_array(3 << 20, 1);
+	memset(longer, 'x', 3 << 20);
+	append(w, "a.log", 0, 10);
+	put_bytes(w, "a.log", O_APPEND, longer, 1 << 20);
+	world_start(w);
+	world_look(w);
+	world_restart(w);
+	put_bytes(w, "a.log", O_APPEND, longer, 1 << 20);
+	world_look(w);
+	append_text(w, "a.log", "\n");
+	append(w, "a.log", 10, 20);
+	world_restart(w);
+	expect_once(w, 20, true);
+	assert_true(w->gaps > 0);
+	assert_int_equal(w->gap, GAP_LONG_LINE);
+	free(longer);
+	world_free(w);
+}
+
+static void
+t09_reserved_space_and_holes_hide_nothing(void **state)
+{
+	(void)state;
+	struct world *w = world_new("a.log");
+	append(w, "a.log", 0, 5);
+	shell(w, "truncate -s 1M a.log");
+	world_start(w);
+	world_look(w);
+	expect_once(w, 5, true);
+	char *text = lines(5, 8);
+	int fd = open(path_in(w, "a.log"), O_WRONLY);
+	char *before = lines(0, 5);
+	assert_int_equal(pwrite(fd, text, strlen(text), (off_t)strlen(before)), strlen(text));
+	world_look(w);
+	expect_once(w, 8, true);
+	free(text);
+	text = lines(8, 10);
+	off_t far = (off_t)5 << 30;
+	assert_int_equal(pwrite(fd, text, strlen(text), far), strlen(text));
+	world_look(w);
+	expect_once(w, 10, true);
+	close(fd);
+	free(before);
+	free(text);
+	append(w, "a.log", 10, 12);
+	world_restart(w);
+	expect_once(w, 12, true);
+	world_free(w);
+}
+
+static void
+t10_trouble_ends_and_the_file_goes_on(void **state)
+{
+	(void)state;
+	struct world *w = world_new("*.log");
+	append(w, "a.log", 0, 5);
+	world_start(w);
+	world_look(w);
+	shell(w, "mv a.log a.log.away");
+	world_pass(w, 40);
+	shell(w, "mv a.log.away a.log");
+	append(w, "a.log", 5, 9);
+	world_pass(w, 2);
+	expect_once(w, 9, true);
+	shell(w, "mkdir sub && mv a.log sub/");
+	world_pass(w, 40);
+	shell(w, "mv sub/a.log .");
+	append(w, "a.log", 9, 12);
+	world_pass(w, 2);
+	expect_once(w, 12, true);
+	world_free(w);
+}
+
+static void
+t11_new_patterns_are_taken_over(void **state)
+{
+	(void)state;
+	struct world *w = world_new("a.log");
+	struct err err = ERR_INIT;
+	char other[160];
+	append(w, "a.log", 0, 5);
+	append(w, "b.log", 5, 9);
+	world_start(w);
+	world_look(w);
+	snprintf(other, sizeof other, "%s/[ab].log", w->folder);
+	w->paths[0] = other;
+	assert_true(follow_configure(w->follow, &w->config, w->rules, false, &err));
+	append(w, "a.log", 9, 12);
+	world_look(w);
+	expect_once(w, 12, false);
+	snprintf(other, sizeof other, "relative");
+	assert_false(follow_configure(w->follow, &w->config, w->rules, false, &err));
+	append(w, "a.log", 12, 13);
+	world_look(w);
+	expect_once(w, 13, false);
+	w->paths[0] = w->pattern;
+	world_free(w);
+}
+
+static void
+t12_many_files_share_few_descriptors(void **state)
+{
+	(void)state;
+	struct world *w = world_new("*.log");
+	char name[32];
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(name, sizeof name, "f%u.log", i);
+		append(w, name, i, i + 1);
+	}
+	struct err err = ERR_INIT;
+	w->follow = follow_new(
+		&(struct follow_setup){.config = &w->config, .rules = w->rules, .max_open = 8},
+		&err);
+	world_look(w);
+	expect_once(w, 300, false);
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(name, sizeof name, "f%u.log", i);
+		append(w, name, 300 + i, 301 + i);
+	}
+	world_look(w);
+	expect_once(w, 600, false);
+	struct input_status status;
+	follow_get_status(w->follow, &status);
+	assert_int_equal(status.files, 300);
+	assert_int_equal(status.lag_bytes, 0);
+	assert_int_equal(status.lines_read, 600);
+	world_free(w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(t01_existing_file_is_read_as_backlog),
+		cmocka_unit_test(t02_file_and_folders_that_appear_are_read),
+		cmocka_unit_test(t03_half_lines_wait_for_their_newline),
+		cmocka_unit_test(t04_restart_goes_on_where_it_was),
+		cmocka_unit_test(t05_what_was_not_committed_is_read_again),
+		cmocka_unit_test(t06_start_at_the_end_skips_what_is_there),
+		cmocka_unit_test(t07_nothing_comes_of_a_second_look),
+		cmocka_unit_test(t08_long_line_is_skipped_and_counted),
+		cmocka_unit_test(t09_reserved_space_and_holes_hide_nothing),
+		cmocka_unit_test(t10_trouble_ends_and_the_file_goes_on),
+		cmocka_unit_test(t11_new_patterns_are_taken_over),
+		cmocka_unit_test(t12_many_files_share_few_descriptors),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
