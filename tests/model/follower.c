@@ -189,7 +189,7 @@ each_line(const struct batch *batch, void (*call)(void *, unsigned), void *owner
 	for (size_t i = 0; i < batch->sighting_count; i++) {
 		unsigned number;
 
-		if (sscanf(batch->sightings[i].site, "h%u", &number) == 1)
+		if (sscanf(batch->sightings[i].site, "n%u", &number) == 1)
 			call(owner, number);
 	}
 }

@@ -22,6 +22,40 @@ struct run {
 	bool verbose;
 };
 
+static void
+look(struct run *run, int64_t passed)
+{
+	world_say(run->world, "%.3f s later: look", (double)passed / SECOND);
+	follower_look(run->follower, passed);
+}
+
+static void
+commit(struct run *run, size_t count)
+{
+	const size_t waiting = follower_waiting(run->follower);
+
+	world_say(run->world, "commit %zu of %zu", count < waiting ? count : waiting, waiting);
+	follower_commit(run->follower, count);
+}
+
+static void
+go_down(struct run *run, bool killed)
+{
+	world_say(run->world, killed ? "kill" : "stop");
+	if (killed)
+		follower_kill(run->follower);
+	else
+		follower_stop(run->follower);
+	world_on_down(run->world);
+}
+
+static void
+go_up(struct run *run)
+{
+	world_say(run->world, "start");
+	follower_start(run->follower);
+}
+
 /* A step's details, bit by bit. */
 static unsigned
 take(uint32_t *draw, unsigned below)
@@ -95,11 +129,10 @@ look_or_die(struct run *run, uint32_t *draw)
 	if (!follower_is_up(run->follower))
 		return;
 	if (choice < 3)
-		follower_look(run->follower, take(draw, 1500) * (SECOND / 1000));
+		look(run, take(draw, 1500) * (SECOND / 1000));
 	if (choice == 3) {
-		follower_kill(run->follower);
-		world_on_down(run->world);
-		follower_start(run->follower);
+		go_down(run, true);
+		go_up(run);
 	}
 }
 
@@ -381,14 +414,14 @@ step_look(struct run *run, struct stream *stream, uint32_t draw)
 {
 	(void)stream;
 	if (follower_is_up(run->follower))
-		follower_look(run->follower, take(&draw, 3000) * (SECOND / 1000));
+		look(run, take(&draw, 3000) * (SECOND / 1000));
 }
 
 static void
 step_commit(struct run *run, struct stream *stream, uint32_t draw)
 {
 	(void)stream;
-	follower_commit(run->follower, take(&draw, 3) ? SIZE_MAX : 1 + take(&draw, 3));
+	commit(run, take(&draw, 3) ? SIZE_MAX : 1 + take(&draw, 3));
 }
 
 static void
@@ -397,10 +430,9 @@ step_kill(struct run *run, struct stream *stream, uint32_t draw)
 	(void)stream;
 	if (!follower_is_up(run->follower))
 		return;
-	follower_kill(run->follower);
-	world_on_down(run->world);
+	go_down(run, true);
 	if (take(&draw, 2))
-		follower_start(run->follower);
+		go_up(run);
 }
 
 static void
@@ -409,10 +441,9 @@ step_stop(struct run *run, struct stream *stream, uint32_t draw)
 	(void)stream;
 	if (!follower_is_up(run->follower))
 		return;
-	follower_stop(run->follower);
-	world_on_down(run->world);
+	go_down(run, false);
 	if (take(&draw, 2))
-		follower_start(run->follower);
+		go_up(run);
 }
 
 static void
@@ -421,7 +452,7 @@ step_start(struct run *run, struct stream *stream, uint32_t draw)
 	(void)stream;
 	(void)draw;
 	if (!follower_is_up(run->follower))
-		follower_start(run->follower);
+		go_up(run);
 }
 
 static void
@@ -549,14 +580,14 @@ history_parse(struct history *history, const char *text)
 static void
 begin(struct run *run, uint32_t seed)
 {
-	follower_start(run->follower);
+	go_up(run);
 	for (unsigned i = 0; i < run->world->stream_count; i++) {
 		seed = seed * 1664525 + 1013904223;
 		append(run, &run->world->streams[i], "", &seed, false);
 	}
 	for (int turn = 0; turn < 100 && world_missing(run->world, NULL) > 0; turn++) {
-		follower_look(run->follower, SECOND / 10);
-		follower_commit(run->follower, SIZE_MAX);
+		look(run, SECOND / 10);
+		commit(run, SIZE_MAX);
 	}
 }
 
@@ -566,19 +597,19 @@ end(struct run *run, struct buf *report)
 	int looks = 0;
 
 	if (!follower_is_up(run->follower))
-		follower_start(run->follower);
+		go_up(run);
 	for (unsigned i = 0; i < run->world->stream_count; i++) {
 		step_newer(run, &run->world->streams[i], 0);
 		world_release(run->world, &run->world->streams[i]);
 	}
 	world_reconsider(run->world);
 	do {
-		follower_look(run->follower, SECOND);
-		follower_commit(run->follower, SIZE_MAX);
+		look(run, SECOND);
+		commit(run, SIZE_MAX);
 	} while (world_missing(run->world, NULL) > 0 && ++looks < END_LOOKS);
 	for (looks = 0; looks < QUIET_LOOKS; looks++) {
-		follower_look(run->follower, 20 * SECOND);
-		follower_commit(run->follower, SIZE_MAX);
+		look(run, 20 * SECOND);
+		commit(run, SIZE_MAX);
 	}
 	return world_missing(run->world, report) + world_wrong(run->world, report) == 0;
 }
@@ -623,7 +654,10 @@ history_run(const struct history *history, const char *directory, bool verbose, 
 			follower_print(run.follower, stderr);
 		}
 	}
+	world_say(run.world, "the end");
 	well = end(&run, report);
+	if (!well)
+		buf_format(report, "  what happened:\n%.6000s", run.world->trace.p);
 	if (verbose)
 		follower_print(run.follower, stderr);
 	follower_free(run.follower);

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { JOBS_MAX = 64, HISTORY_SECONDS = 60, REPORT_ROOM = 8192 };
+enum { JOBS_MAX = 64, HISTORY_SECONDS = 60, REPORT_ROOM = 16384 };
 
 struct options {
 	uint64_t seed;

@@ -6,6 +6,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,27 @@ must(bool done, const char *what)
 		return;
 	fprintf(stderr, "%s: %s\n", what, strerror(errno));
 	abort();
+}
+
+void
+world_say(struct world *world, const char *format, ...)
+{
+	char line[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	buf_format(&world->trace, "    %s\n", line);
+}
+
+/* A name as the trace shows it. */
+static const char *
+shown(const struct stream *stream, const char *name, char room[80])
+{
+	snprintf(room, 80, "%s/%s%s", strrchr(stream->folder, '/') + 1,
+		*name == '=' || *name == '/' ? "" : "log", *name == '=' ? name + 1 : name);
+	return room;
 }
 
 /* Makes the log a symlink to what `target` names, at once. */
@@ -74,6 +96,7 @@ world_free(struct world *world)
 		buf_fini(&object->rest);
 		free(object);
 	}
+	buf_fini(&world->trace);
 	free(world->lines);
 	free(world->directory);
 	free(world);
@@ -151,8 +174,9 @@ world_rename(struct world *world, struct stream *stream, const char *from, const
 {
 	char source[512], target[512];
 	struct name *old, moved;
+	char a[80], b[80];
 
-	(void)world;
+	world_say(world, "rename %s to %s", shown(stream, from, a), shown(stream, to, b));
 	world_path(stream, from, source, sizeof(source));
 	world_path(stream, to, target, sizeof(target));
 	must(rename(source, target) == 0, "rename");
@@ -168,9 +192,9 @@ world_rename(struct world *world, struct stream *stream, const char *from, const
 void
 world_unlink(struct world *world, struct stream *stream, const char *name)
 {
-	char path[512];
+	char path[512], a[80];
 
-	(void)world;
+	world_say(world, "unlink %s", shown(stream, name, a));
 	world_path(stream, name, path, sizeof(path));
 	must(unlink(path) == 0, "unlink");
 	drop_name(stream, find_name(stream, name));
@@ -179,7 +203,9 @@ world_unlink(struct world *world, struct stream *stream, const char *name)
 void
 world_swap(struct world *world, struct stream *stream, const char *target)
 {
-	(void)world;
+	char a[80];
+
+	world_say(world, "the log leads to %s", shown(stream, target, a));
 	link_log(stream, target);
 	drop_name(stream, find_name(stream, ""));
 	add_name(stream, "", find_name(stream, target)->object, false);
@@ -188,9 +214,9 @@ world_swap(struct world *world, struct stream *stream, const char *target)
 void
 world_link(struct world *world, struct stream *stream, const char *from, const char *to)
 {
-	char source[512], target[512];
+	char source[512], target[512], a[80], b[80];
 
-	(void)world;
+	world_say(world, "link %s to %s", shown(stream, from, a), shown(stream, to, b));
 	world_path(stream, from, source, sizeof(source));
 	world_path(stream, to, target, sizeof(target));
 	must(link(source, target) == 0, "link");
@@ -231,7 +257,7 @@ mark_lines(const struct object *object, uint8_t *found)
 	while (at < end && (newline = memchr(at, '\n', (size_t)(end - at)))) {
 		unsigned number;
 
-		if (newline - at > 34 && at[26] == 'h' && (number = (unsigned)atoi(at + 27)) > 0 &&
+		if (newline - at > 34 && at[26] == 'n' && (number = (unsigned)atoi(at + 27)) > 0 &&
 			number < WORLD_LINES)
 			found[number] = 1;
 		at = newline + 1;
@@ -255,9 +281,11 @@ world_copy(struct world *world, struct stream *stream, const struct object *from
 	const char *to)
 {
 	struct object *object = world_find(world, stream, to);
-	char path[512];
+	char path[512], a[80];
 	int fd;
 
+	world_say(world, "%s %s with %zu of %zu bytes", object ? "overwrite" : "create",
+		shown(stream, to, a), n, from->bytes.n);
 	if (!object) {
 		object = new_object(world);
 		add_name(stream, to, object, false);
@@ -282,8 +310,9 @@ world_pack(struct world *world, struct stream *stream, const char *name, const c
 	struct archive *archive = archive_write_new();
 	struct archive_entry *entry = archive_entry_new();
 	struct object *copy;
-	char path[512];
+	char path[512], a[80];
 
+	world_say(world, "pack %s", shown(stream, name, a));
 	world_path(stream, packed, path, sizeof(path));
 	archive_write_add_filter_gzip(archive);
 	archive_write_set_format_raw(archive);
@@ -310,8 +339,9 @@ void
 world_truncate(struct world *world, struct stream *stream, const char *name)
 {
 	struct object *object = world_find(world, stream, name);
-	char path[512];
+	char path[512], a[80];
 
+	world_say(world, "truncate %s of %zu bytes", shown(stream, name, a), object->bytes.n);
 	world_path(stream, name, path, sizeof(path));
 	must(truncate(path, 0) == 0, "truncate");
 	buf_clear(&object->bytes);
@@ -336,7 +366,7 @@ add_line(struct world *world, struct stream *stream, struct object *object, unsi
 		.excused = object->names == 0 && object->bytes.n > 0,
 		.late = object != world_find(world, stream, "") && object == stream->writer};
 	buf_format(out,
-		"2015-06-19T03:00:01+00:00 h%07u Asset Intelligence Catalog Sync Service Error: "
+		"2015-06-19T03:00:01+00:00 n%07u Asset Intelligence Catalog Sync Service Error: "
 		"0 : 6/19/2015 3:00:01 AM: Exception attempting sync - The request failed with "
 		"HTTP status 500: ",
 		number);
@@ -390,9 +420,11 @@ void
 world_append(struct world *world, struct stream *stream, const char *name, const struct buf *bytes)
 {
 	struct object *object = world_find(world, stream, name);
-	char path[512];
+	char path[512], a[80];
 	int fd;
 
+	world_say(world, "append %zu bytes to %s, up to line %u", bytes->n, shown(stream, name, a),
+		world->next - 1);
 	if (!object) {
 		object = new_object(world);
 		add_name(stream, name, object, false);
@@ -413,6 +445,7 @@ world_hold(struct world *world, struct stream *stream)
 
 	if (stream->writer || !world_find(world, stream, ""))
 		return;
+	world_say(world, "a writer opens the log");
 	world_path(stream, "", path, sizeof(path));
 	stream->writer_fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 	must(stream->writer_fd >= 0, "open");
@@ -422,7 +455,8 @@ world_hold(struct world *world, struct stream *stream)
 void
 world_append_held(struct world *world, struct stream *stream, const struct buf *bytes)
 {
-	(void)world;
+	world_say(world, "append %zu bytes by the writer's descriptor, up to line %u", bytes->n,
+		world->next - 1);
 	put_bytes(stream->writer_fd, bytes->p, bytes->n);
 	buf_add(&stream->writer->bytes, bytes->p, bytes->n);
 }
@@ -430,9 +464,9 @@ world_append_held(struct world *world, struct stream *stream, const struct buf *
 void
 world_release(struct world *world, struct stream *stream)
 {
-	(void)world;
 	if (!stream->writer)
 		return;
+	world_say(world, "the writer closes");
 	close(stream->writer_fd);
 	stream->writer_fd = -1;
 	stream->writer = NULL;

@@ -71,8 +71,9 @@ struct world {
 	unsigned stream_count;
 	struct object *objects;
 	struct line *lines;
-	unsigned next;	 /* number of the next line, from 1 */
-	bool keeps_open; /* the follower has descriptors for every file it reads */
+	unsigned next;	  /* number of the next line, from 1 */
+	struct buf trace; /* what happened, for a person */
+	bool keeps_open;  /* the follower has descriptors for every file it reads */
 };
 
 struct world *
@@ -120,6 +121,10 @@ void
 world_append_held(struct world *world, struct stream *stream, const struct buf *bytes);
 void
 world_release(struct world *world, struct stream *stream);
+
+/* One line of the trace. */
+void
+world_say(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* From the follower. */
 void

@@ -89,7 +89,7 @@ class Sec(Tailer):
     def start(self):
         write(
             self.file("sec.conf"),
-            "type=Single\nptype=RegExp\npattern=(h\\d{7})\ndesc=line\n"
+            "type=Single\nptype=RegExp\npattern=(n\\d{7})\ndesc=line\n"
             f"action=write {self.file('received')} $1\n",
         )
         inputs = [f"--input={pattern}" for pattern in self.patterns]
@@ -117,7 +117,7 @@ class Mtail(Tailer):
 
     def start(self):
         write(self.file("judged.mtail"),
-              "counter seen by line\n/(?P<line>h\\d{7})/ {\n  seen[$line]++\n}\n")
+              "counter seen by line\n/(?P<line>n\\d{7})/ {\n  seen[$line]++\n}\n")
         socket = self.file("mtail.sock")
         if os.path.exists(socket):
             os.unlink(socket)
@@ -177,7 +177,7 @@ class Fail2ban(Tailer):
               f"socket = {self.file('control')}\npidfile = {self.file('pid')}\n"
               f"dbfile = {self.file('state/db')}\ndbpurgeage = 30d\ndbmaxmatches = 10\n")
         write(self.file("conf/filter.d/judged.conf"),
-              "[Definition]\nfailregex = ^\\S+ <F-ID>h\\d{7}</F-ID> \ndatepattern = {NONE}\n")
+              "[Definition]\nfailregex = ^\\S+ <F-ID>n\\d{7}</F-ID> \ndatepattern = {NONE}\n")
         patterns = "\n  ".join(self.patterns)
         write(self.file("conf/jail.conf"),
               "[judged]\nenabled = true\nfilter = judged\nbackend = polling\n"
@@ -195,7 +195,7 @@ class Fail2ban(Tailer):
     def received(self):
         try:
             with open(self.file("received"), "rb") as received:
-                lines = [line for line in received if b"] Found h" in line]
+                lines = [line for line in received if b"] Found n" in line]
         except FileNotFoundError:
             return []
         return [int(NUMBER.search(line).group(1)) for line in lines]
@@ -213,7 +213,7 @@ class Monit(Tailer):
               0o755)
         checks = "".join(
             f'check file log{number} with path "{pattern}"\n'
-            f'  if content = "h[0-9]{{7}}" then exec "{keeper}"\n'
+            f'  if content = "n[0-9]{{7}}" then exec "{keeper}"\n'
             for number, pattern in enumerate(self.patterns)
         )
         write(self.file("monitrc"),

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-NUMBER = re.compile(rb"\bh(\d{7})\b")
+NUMBER = re.compile(rb"\bn(\d{7})\b")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -232,7 +232,7 @@ class Aiwatch(Tailer):
             if code != 0:
                 said.append(f"stopped with {code}")
         if self.twice:
-            said.append(f"two ids for h{self.twice[0]:07d}")
+            said.append(f"two ids for n{self.twice[0]:07d}")
         try:
             with open(self.file("errors"), "rb") as errors:
                 text = errors.read()

@@ -45,7 +45,7 @@ class World:
 
     def text(self, number):
         body = (
-            f"2015-06-19T03:00:01+00:00 h{number:07d} Asset Intelligence Catalog Sync Service"
+            f"2015-06-19T03:00:01+00:00 n{number:07d} Asset Intelligence Catalog Sync Service"
             " Error: 0 : 6/19/2015 3:00:01 AM: Exception attempting sync - The request failed"
             f" with HTTP status 500: line {number}."
         )
