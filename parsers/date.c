@@ -225,10 +225,9 @@ take_offset(struct span *s, struct date *date)
 	struct span start = *s;
 	bool minus = take_text(s, "-");
 	unsigned hours, minutes = 0, both;
-	struct span digits = *s;
 	if (!minus && !take_text(s, "+"))
 		return false;
-	digits = *s;
+	struct span digits = *s;
 	if (take_number(s, 4, 4, &both)) {
 		hours = both / 100;
 		minutes = both % 100;

@@ -144,9 +144,7 @@ take_atom(struct walk *walk)
 		p = skip_class(p);
 	} else if (*p == '\\' && isalnum((unsigned char)p[1])) {
 		p = skip_escape(p + 1);
-	} else if (*p == '\\' && !p[1]) {
-		p++;
-	} else if (strchr(".^$)", *p)) {
+	} else if ((*p == '\\' && !p[1]) || strchr(".^$)", *p)) {
 		p++;
 	} else {
 		character = *p == '\\' ? p + 1 : p;

@@ -23,11 +23,12 @@ span_of(const char *text)
 	return (struct span){text, text ? strlen(text) : 0};
 }
 
-/* The part of s behind its first `skip` bytes; empty where s is shorter. */
+/* The part of s behind its first `skip` bytes; empty, at the end of s, where s is shorter. */
 static inline struct span
 span_from(struct span s, size_t skip)
 {
-	return skip < s.n ? (struct span){s.p + skip, s.n - skip} : (struct span){NULL, 0};
+	size_t n = skip < s.n ? s.n - skip : 0;
+	return (struct span){s.n ? s.p + (s.n - n) : s.p, n};
 }
 
 /* The first `n` bytes of s, or all of s where it is shorter. */
