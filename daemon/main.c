@@ -8,6 +8,7 @@
 #include <string.h>
 
 static const struct verb *const VERB[] = {
+	&VERB_SCAN,
 	&VERB_CHECK_CONFIG,
 	&VERB_STATUS,
 	&VERB_TEST_RULES,

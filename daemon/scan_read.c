@@ -1,0 +1,316 @@
+#include "daemon/scan.h"
+
+#include "daemon/base/hash.h"
+#include "daemon/base/mem.h"
+#include "daemon/engine/outcome.h"
+#include "daemon/input/archive.h"
+#include "daemon/input/site_name.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BLOCK = 256 * 1024 };
+
+/* The file that is read now, as the reader's callback sees it. */
+struct reading {
+	struct scan *scan;
+	const struct scan_file *file;
+	struct scan_result *result;
+	const struct config_input *input;
+	struct glob_captures captures;
+	char *site;  /* where the name does not depend on the envelope; else NULL */
+	bool seen;   /* a record of the service */
+	bool glance; /* look only for that, and for the names of sites */
+	struct outcome outcome;
+};
+
+/* Where the bytes come from: the file itself, or what it holds compressed. */
+struct source {
+	int fd;
+	struct archive_file *archive; /* NULL for a plain file */
+	uint64_t done;		      /* bytes of the file itself */
+};
+
+static bool
+source_open(struct source *source, const char *path, struct err *err)
+{
+	char magic[ARCHIVE_MAGIC];
+	struct stat status;
+	*source = (struct source){.fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+	if (source->fd < 0)
+		return err_system(err, errno, "cannot open");
+	if (fstat(source->fd, &status) != 0 || !S_ISREG(status.st_mode))
+		return err_set(err, "is no regular file");
+	ssize_t n = pread(source->fd, magic, sizeof magic, 0);
+	if (n < 0)
+		return err_system(err, errno, "cannot read");
+	(void)posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	if (!archive_is_compressed((struct span){magic, (size_t)n}))
+		return true;
+	source->archive = archive_file_open(source->fd, err);
+	return source->archive != NULL;
+}
+
+static ssize_t
+source_read(struct source *source, char *bytes, size_t n, struct err *err)
+{
+	if (source->archive) {
+		ssize_t got = archive_file_read(source->archive, bytes, n, err);
+		source->done = archive_file_position(source->archive);
+		return got;
+	}
+	ssize_t got;
+	do
+		got = read(source->fd, bytes, n);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		err_system(err, errno, "cannot read on at byte %llu",
+			(unsigned long long)source->done);
+	else
+		source->done += (uint64_t)got;
+	return got;
+}
+
+static void
+source_close(struct source *source)
+{
+	archive_file_close(source->archive);
+	if (source->fd >= 0)
+		close(source->fd);
+}
+
+static bool
+is_asked_for(const struct scan *scan, const char *site)
+{
+	for (const char *const *only = scan->only; only && *only; only++) {
+		if (strcmp(*only, site) == 0)
+			return true;
+	}
+	return !scan->only;
+}
+
+static struct scan_site *
+site_called(struct scan *scan, const char *name)
+{
+	struct scan_site *site;
+	HASH_FIND_STR(scan->sites, name, site);
+	if (site)
+		return site;
+	site = mem_new(sizeof *site);
+	site->name = mem_text(name);
+	site->since = TIME_NONE;
+	HASH_ADD_KEYPTR(hh, scan->sites, site->name, strlen(site->name), site);
+	return site;
+}
+
+/* An incident that is there already is replaced: it has changed. The latest are the likeliest. */
+static void
+note_incident(struct scan_site *site, const struct incident *incident)
+{
+	size_t i = site->incident_count;
+	while (i && strcmp(site->incident[i - 1].id, incident->id) != 0)
+		i--;
+	if (i) {
+		incident_fini(&site->incident[i - 1]);
+	} else {
+		site->incident =
+			mem_grow(site->incident, site->incident_count + 1, sizeof *site->incident);
+		i = ++site->incident_count;
+	}
+	incident_copy(incident, &site->incident[i - 1]);
+}
+
+static void
+take_outcome(struct scan *scan, struct outcome *outcome)
+{
+	for (size_t i = 0; i < outcome->incident_count; i++) {
+		const struct incident *incident = &outcome->incidents[i];
+		note_incident(site_called(scan, incident->site), incident);
+	}
+	outcome_fini(outcome);
+}
+
+static void
+correlate_record(struct reading *reading, const char *site, const struct record *record)
+{
+	struct scan *scan = reading->scan;
+	const struct rule_definition *rule = rules_definition(scan->rules, record->rule);
+	struct hash128 digest = hash128(record->raw.p, record->raw.n);
+	char *text = mem_copy(record->text.p, record->text.n);
+	char *cause = record->cause.n ? mem_copy(record->cause.p, record->cause.n) : NULL;
+	struct sighting sighting = {
+		.site = site,
+		.event = record->event,
+		.time = record->time,
+		.read_at = scan->now,
+		.file = reading->file->path,
+		.offset = record->offset,
+		.text = text,
+		.cause = cause,
+		.advice = rule->advice,
+		.backlog = true,
+	};
+	memcpy(sighting.digest, digest.byte, sizeof sighting.digest);
+	correlate_sighting(scan->correlate, &sighting, &reading->outcome);
+	free(cause);
+	free(text);
+}
+
+static void
+on_record(void *owner, const struct record *record)
+{
+	struct reading *reading = owner;
+	if (!record->has_frame || !record->frame.is_service)
+		return;
+	char *named = NULL;
+	const char *site = reading->site;
+	reading->seen = true;
+	if (!site)
+		site = named = site_name(reading->input->site, record->envelope.host,
+			reading->file->absolute, &reading->captures);
+	if (is_asked_for(reading->scan, site)) {
+		site_called(reading->scan, site);
+		if (record->event != EVENT_NONE && !reading->glance)
+			correlate_record(reading, site, record);
+	}
+	free(named);
+}
+
+/* Which input's file is this? Its captures come with it; the defaults serve any other file. */
+static struct scan_input *
+input_for(struct scan *scan, const char *absolute, struct glob_captures *captures)
+{
+	*captures = (struct glob_captures){0};
+	for (size_t i = 0; i < scan->input_count; i++) {
+		struct scan_input *input = &scan->input[i];
+		for (size_t k = 0; k < input->glob_count; k++) {
+			if (glob_match(input->glob[k], absolute, captures))
+				return input;
+		}
+		if (scan->input_named)
+			break;
+	}
+	*captures = (struct glob_captures){0};
+	return &scan->input[scan->input_named ? 0 : scan->input_count - 1];
+}
+
+/* Feeds the reader block by block; what it leaves stands in front of the next. */
+static bool
+read_source(struct reading *reading, struct reader *reader, struct source *source, uint64_t before,
+	struct err *err)
+{
+	struct scan *scan = reading->scan;
+	size_t room = BLOCK + 4 * reading->input->max_line, kept = 0;
+	struct reader_state state = {0};
+	struct reader_counts counts = {0};
+	char *bytes = mem_array(room, 1);
+	uint64_t at = 0;
+	ssize_t got;
+	do {
+		size_t more = room - kept < BLOCK ? room - kept : BLOCK;
+		got = source_read(source, bytes + kept, more, err);
+		size_t n = kept + (got > 0 ? (size_t)got : 0);
+		bool last = got <= 0 || n == room;
+		size_t used = reader_feed(reader, &state, (struct span){bytes, n}, at, last,
+			scan->now, on_record, reading, &counts);
+		at += used;
+		kept = n - used;
+		memmove(bytes, bytes + used, kept);
+		take_outcome(scan, &reading->outcome);
+		if (scan->progress)
+			scan->progress(
+				scan->progress_owner, before + source->done, scan->files.bytes);
+	} while (got > 0 && !(reading->glance && reading->seen && reading->site));
+	free(bytes);
+	if (!reading->glance)
+		*reading->result = (struct scan_result){at, counts.lines, counts.records,
+			reader_encoding_name(&state), envelope_name(state.format)};
+	return got >= 0;
+}
+
+static bool
+read_once(struct reading *reading, struct reader *reader, uint64_t before, struct err *err)
+{
+	struct source source;
+	bool ok = source_open(&source, reading->file->path, err) &&
+		  read_source(reading, reader, &source, before, err);
+	source_close(&source);
+	return ok;
+}
+
+/*
+ * Where no record made itself known by a rule's literal a second look tells a healthy site's file
+ * from one that is no log of the service.
+ */
+static bool
+read_twice(
+	struct reading *reading, const struct scan_input *input, uint64_t before, struct err *err)
+{
+	bool every = reading->scan->every;
+	if (!read_once(reading, every ? input->every_reader : input->reader, before, err))
+		return false;
+	reading->glance = true;
+	return every || reading->seen || read_once(reading, input->every_reader, before, err);
+}
+
+static void
+read_file(struct scan *scan, size_t i, uint64_t before)
+{
+	struct scan_file *file = &scan->files.file[i];
+	struct err err = ERR_INIT;
+	struct reading reading = {.scan = scan, .file = file, .result = &scan->result[i]};
+	struct scan_input *input = input_for(scan, file->absolute, &reading.captures);
+	reading.input = input->config;
+	if (!site_template_has_host(input->config->site))
+		reading.site = site_name(input->config->site, (struct span){NULL, 0},
+			file->absolute, &reading.captures);
+	if (!read_twice(&reading, input, before, &err))
+		file->error = mem_text(err.text);
+	correlate_backlog_end(scan->correlate, file->path, scan->now, &reading.outcome);
+	take_outcome(scan, &reading.outcome);
+	free(reading.site);
+}
+
+static void
+note_view(void *owner, const struct site_view *view)
+{
+	struct scan *scan = owner;
+	struct scan_site *site = site_called(scan, view->name);
+	site->state = view->state;
+	site->since = view->since;
+	site->occurrences = view->occurrences;
+	site->cause = mem_text(view->cause);
+	if (!view->trouble)
+		return;
+	incident_copy(view->trouble, &site->trouble);
+	struct alert alert = {.firing = true,
+		.kind = view->trouble->kind,
+		.site = (char *)view->name,
+		.state = view->state,
+		.cause = (char *)view->cause};
+	alert_write_texts(&alert, view->advice);
+	site->advice = alert.advice;
+	free(alert.summary);
+}
+
+/* With the last byte read every window is over: nothing more can come. */
+void
+scan_read(struct scan *scan)
+{
+	struct outcome outcome = OUTCOME_INIT;
+	uint64_t before = 0;
+	scan_files_order(&scan->files);
+	scan->result = mem_array(scan->files.count, sizeof *scan->result);
+	for (size_t i = 0; i < scan->files.count; i++) {
+		scan->result[i] = (struct scan_result){.encoding = "unknown", .format = "unknown"};
+		if (!scan->files.file[i].error)
+			read_file(scan, i, before);
+		before += scan->files.file[i].size;
+	}
+	correlate_tick(scan->correlate, scan->now + scan->config->correlation.window, &outcome);
+	take_outcome(scan, &outcome);
+	correlate_each(scan->correlate, note_view, scan);
+}
