@@ -604,12 +604,12 @@ end(struct run *run, struct buf *report)
 	}
 	world_reconsider(run->world);
 	do {
-		look(run, SECOND);
-		commit(run, SIZE_MAX);
+		follower_look(run->follower, SECOND);
+		follower_commit(run->follower, SIZE_MAX);
 	} while (world_missing(run->world, NULL) > 0 && ++looks < END_LOOKS);
 	for (looks = 0; looks < QUIET_LOOKS; looks++) {
-		look(run, 20 * SECOND);
-		commit(run, SIZE_MAX);
+		follower_look(run->follower, 20 * SECOND);
+		follower_commit(run->follower, SIZE_MAX);
 	}
 	return world_missing(run->world, report) + world_wrong(run->world, report) == 0;
 }

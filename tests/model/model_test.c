@@ -3,7 +3,8 @@
  * that knows every line. A history that fails is run again with steps left out until none can go,
  * and printed so that it can be run again.
  *
- *   model_test [--seed N] [--count N] [--seconds N] [--steps N] [--jobs N] [--directory DIR]
+ *   model_test [--seed N] [--count N] [--seconds N] [--steps N] [--failures N] [--jobs N]
+ *              [--directory DIR]
  *   model_test --history 'TEXT' [--verbose]
  */
 #include "daemon/base/clock.h"
@@ -27,6 +28,7 @@ struct options {
 	uint64_t count;
 	int64_t seconds;
 	size_t steps;
+	uint64_t failures; /* so many are shortened and reported before it ends */
 	unsigned jobs;
 	const char *directory;
 	const char *history;
@@ -144,7 +146,7 @@ run_many(const struct options *options, struct job *jobs)
 	uint64_t started = 0, done = 0, failed = 0;
 
 	for (;;) {
-		const bool more = started < options->count && failed == 0 &&
+		const bool more = started < options->count && failed < options->failures &&
 				  (options->seconds == 0 ||
 					  clock_monotonic() < begin + options->seconds * SECOND);
 		struct job *job = more ? find_job(jobs, options->jobs, 0) : NULL;
@@ -164,7 +166,7 @@ run_many(const struct options *options, struct job *jobs)
 		if (!job)
 			continue;
 		done++;
-		if (!end_job(job, status) && failed++ == 0)
+		if (!end_job(job, status) && failed++ < options->failures)
 			report_failure(job, options);
 	}
 	printf("%llu histories from seed %llu in %lld s, %llu failed\n", (unsigned long long)done,
@@ -193,8 +195,8 @@ read_options(int argc, char **argv, struct options *options)
 {
 	static const struct option LONG[] = {{"seed", required_argument, NULL, 's'},
 		{"count", required_argument, NULL, 'n'}, {"seconds", required_argument, NULL, 't'},
-		{"steps", required_argument, NULL, 'l'}, {"jobs", required_argument, NULL, 'j'},
-		{"directory", required_argument, NULL, 'd'},
+		{"steps", required_argument, NULL, 'l'}, {"failures", required_argument, NULL, 'f'},
+		{"jobs", required_argument, NULL, 'j'}, {"directory", required_argument, NULL, 'd'},
 		{"history", required_argument, NULL, 'h'}, {"verbose", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0}};
 	int option;
@@ -212,6 +214,9 @@ read_options(int argc, char **argv, struct options *options)
 			break;
 		case 'l':
 			options->steps = strtoull(optarg, NULL, 10);
+			break;
+		case 'f':
+			options->failures = strtoull(optarg, NULL, 10);
 			break;
 		case 'j':
 			options->jobs = (unsigned)strtoul(optarg, NULL, 10);
@@ -238,6 +243,7 @@ main(int argc, char **argv)
 	struct options options = {.seed = 1,
 		.count = 1000,
 		.steps = 24,
+		.failures = 1,
 		.jobs = 4,
 		.directory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"};
 	struct job jobs[JOBS_MAX] = {0};
