@@ -8,6 +8,7 @@
 #include <string.h>
 
 static const struct verb *const VERB[] = {
+	&VERB_RUN,
 	&VERB_SCAN,
 	&VERB_CHECK_CONFIG,
 	&VERB_STATUS,
