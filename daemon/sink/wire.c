@@ -1,11 +1,10 @@
-#include "daemon/sink/wire.h"
-
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/sink/dial.h"
-#include "daemon/sink/lookup.h"
+#include "daemon/sink/wire_state.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
@@ -13,101 +12,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/*
- * The wire's states; set_state is the one place that changes them.
- *
- *          a frame                addresses            writable        greeted
- *   IDLE ───────────► LOOKING_UP ───────────► CONNECTING ───────► GREETING ───────► READY
- *    ▲  └───────── unix, udp with digits: at once ──────────────────────────────────►│
- *    │                                                  (GREETING: tls only)         │
- *    └────────────── failed, closed by the receiver, deadline ───────────────────────┘
- *
- * 1. fd is open exactly in CONNECTING, GREETING, READY; tls exists at most then.
- * 2. `lookup` is there exactly in LOOKING_UP; `addresses` until the connection ends.
- * 3. In READY the head of `waiting` alone may be partly sent; in all other states none is.
- * 4. `unacked` holds frames only in READY, in the order of their `end`.
- * 5. A frame lives through one broken connection: sent again over the next one at once, so that a
- *    receiver's restart costs no backoff. The second one answers SINK_RETRY.
- */
-enum wire_state { IDLE, LOOKING_UP, CONNECTING, GREETING, READY };
-
-static const char *const STATE_NAME[] = {
-	[IDLE] = "idle",
-	[LOOKING_UP] = "looking up",
-	[CONNECTING] = "connecting",
-	[GREETING] = "greeting",
-	[READY] = "ready",
-};
-
-struct wire {
-	struct wire_address address;
-	struct tls_options tls_options;
-	int64_t timeout;
-	sd_event *loop;
-	enum wire_state state;
-	int fd;
-	int unix_type; /* of the socket that last worked */
-	sd_event_source *io;
-	sd_event_source *timer;
-	struct lookup *lookup;
-	struct addrinfo *addresses;
-	struct addrinfo *next_address;
-	struct tls *tls;
-	struct frames waiting;
-	struct frames unacked;
-	uint64_t written;
-	int64_t step_deadline; /* of looking up, connecting, greeting */
-	int64_t look_again;    /* at acknowledgements, or after ENOBUFS; TIME_NONE for never */
-	int64_t pause;	       /* until the look after that one */
-	bool wants_write;
-	bool pumping;
-};
-
 static const int64_t PAUSE_FIRST = 1000;
 static const int64_t PAUSE_MAX = SECOND / 10;
 static const int64_t SETTLE = SECOND / 100;
 
 static void
-pump(struct wire *wire);
-static bool
-connect_next(struct wire *wire, struct err *err);
-
-static int64_t
-now_of(const struct wire *wire)
-{
-	uint64_t now;
-	return sd_event_now(wire->loop, CLOCK_BOOTTIME, &now) >= 0 ? (int64_t)now
-								   : clock_monotonic();
-}
-
-static void
-set_state(struct wire *wire, enum wire_state state, const char *why)
-{
-	if (state == wire->state)
-		return;
-	log_debug("wire %s: %s to %s: %s", wire->address.host, STATE_NAME[wire->state],
-		STATE_NAME[state], why);
-	wire->state = state;
-	wire->step_deadline =
-		state == IDLE || state == READY ? INT64_MAX : now_of(wire) + wire->timeout;
-}
-
-static void
-hang_up(struct wire *wire)
-{
-	tls_free(wire->tls);
-	wire->tls = NULL;
-	wire->io = sd_event_source_disable_unref(wire->io);
-	if (wire->fd >= 0)
-		close(wire->fd);
-	wire->fd = -1;
-	wire->wants_write = false;
-}
-
-static void
 close_wire(struct wire *wire)
 {
-	hang_up(wire);
+	wire_hang_up(wire);
 	lookup_cancel(wire->lookup);
 	wire->lookup = NULL;
 	if (wire->addresses)
@@ -122,12 +34,12 @@ close_wire(struct wire *wire)
 static void
 break_wire(struct wire *wire, const struct err *err)
 {
-	bool again = wire->state == READY;
-	int64_t now = now_of(wire);
+	bool again = wire->state == WIRE_READY;
+	int64_t now = wire_now(wire);
 	struct err sentence = *err;
 	err_context(&sentence, "%s", wire->address.text);
 	close_wire(wire);
-	set_state(wire, IDLE, err->text);
+	wire_set_state(wire, WIRE_IDLE, err->text);
 	struct frames old = {0}, given_up = {0};
 	frames_move(&old, &wire->unacked);
 	frames_move(&old, &wire->waiting);
@@ -167,14 +79,8 @@ set_interest(struct wire *wire)
 static void
 look_later(struct wire *wire)
 {
-	wire->look_again = now_of(wire) + wire->pause;
+	wire->look_again = wire_now(wire) + wire->pause;
 	wire->pause = wire->pause * 2 < PAUSE_MAX ? wire->pause * 2 : PAUSE_MAX;
-}
-
-static bool
-is_acknowledging(const struct wire *wire)
-{
-	return wire->address.kind == WIRE_TCP || wire->address.kind == WIRE_TLS;
 }
 
 /*
@@ -185,7 +91,7 @@ is_acknowledging(const struct wire *wire)
 static void
 take_acks(struct wire *wire, bool at_once)
 {
-	int64_t now = now_of(wire);
+	int64_t now = wire_now(wire);
 	int queued = 0;
 	if (!wire->unacked.head || ioctl(wire->fd, SIOCOUTQ, &queued) < 0)
 		return;
@@ -215,7 +121,7 @@ is_full(int code)
 static bool
 is_stream(const struct wire *wire)
 {
-	return is_acknowledging(wire) ||
+	return wire_is_acknowledging(wire) ||
 	       (wire->address.kind == WIRE_UNIX && wire->unix_type == SOCK_STREAM);
 }
 
@@ -299,7 +205,7 @@ static void
 frame_is_out(struct wire *wire)
 {
 	struct frame *frame = frames_pop(&wire->waiting);
-	if (!is_acknowledging(wire)) {
+	if (!wire_is_acknowledging(wire)) {
 		frame_delivered(frame);
 		return;
 	}
@@ -314,7 +220,7 @@ write_frames(struct wire *wire, struct err *err)
 	wire->wants_write = false;
 	if (!drain(wire, err))
 		return false;
-	while (wire->state == READY && wire->waiting.head) {
+	while (wire->state == WIRE_READY && wire->waiting.head) {
 		struct frame *frame = wire->waiting.head;
 		int went = write_some(wire, frame, err);
 		if (went < 0)
@@ -332,150 +238,13 @@ write_frames(struct wire *wire, struct err *err)
 }
 
 static bool
-greet(struct wire *wire, struct err *err)
-{
-	enum tls_step step = tls_greet(wire->tls, err);
-	wire->wants_write = step == TLS_WANT_WRITE;
-	if (step == TLS_DONE)
-		set_state(wire, READY, "TLS stands");
-	return step != TLS_FAILED;
-}
-
-/* The socket is connected. */
-static bool
-begin_session(struct wire *wire, struct err *err)
-{
-	if (wire->address.kind != WIRE_TLS) {
-		set_state(wire, READY, "connected");
-		return true;
-	}
-	wire->tls = tls_new(&wire->tls_options, wire->address.host, wire->fd, err);
-	if (!wire->tls)
-		return false;
-	set_state(wire, GREETING, "connected");
-	return greet(wire, err);
-}
-
-static bool
-finish_connect(struct wire *wire, struct err *err)
-{
-	if (dial_result(wire->fd, err))
-		return begin_session(wire, err);
-	return wire->next_address && connect_next(wire, err);
-}
-
-static int
-on_io(sd_event_source *source, int fd, uint32_t events, void *owner)
-{
-	(void)source;
-	(void)fd;
-	struct wire *wire = owner;
-	struct err err = ERR_INIT;
-	bool stands = true;
-	wire->pumping = true;
-	if (wire->state == CONNECTING && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
-		stands = finish_connect(wire, &err);
-	else if (wire->state == GREETING)
-		stands = greet(wire, &err);
-	else if (wire->state == READY)
-		stands = drain(wire, &err);
-	if (!stands)
-		break_wire(wire, &err);
-	wire->pumping = false;
-	pump(wire);
-	return 0;
-}
-
-static bool
-watch_socket(struct wire *wire, struct err *err)
-{
-	int r = sd_event_add_io(wire->loop, &wire->io, wire->fd,
-		EPOLLIN | EPOLLRDHUP | (wire->state == CONNECTING ? EPOLLOUT : 0), on_io, wire);
-	return r >= 0 || err_system(err, -r, "cannot wait for a socket");
-}
-
-static bool
-connect_unix(struct wire *wire, struct err *err)
-{
-	const int OTHER = wire->unix_type == SOCK_DGRAM ? SOCK_STREAM : SOCK_DGRAM;
-	wire->fd = dial_unix(wire->address.host, wire->unix_type, err);
-	if (wire->fd < 0 && err->code == EPROTOTYPE) {
-		wire->fd = dial_unix(wire->address.host, OTHER, err);
-		wire->unix_type = OTHER;
-	}
-	if (wire->fd < 0)
-		return false;
-	set_state(wire, READY, "connected");
-	return watch_socket(wire, err);
-}
-
-static bool
-connect_address(struct wire *wire, const struct addrinfo *address, struct err *err)
-{
-	bool pending;
-	hang_up(wire);
-	wire->fd = dial_inet(address, wire->timeout, &pending, err);
-	if (wire->fd < 0)
-		return false;
-	if (!pending)
-		return watch_socket(wire, err) && begin_session(wire, err);
-	set_state(wire, CONNECTING, "asked");
-	wire->wants_write = true;
-	/* An address that swallows packets must leave time for the others. */
-	wire->step_deadline =
-		now_of(wire) + (wire->next_address ? wire->timeout / 3 : wire->timeout);
-	return watch_socket(wire, err);
-}
-
-static bool
-connect_next(struct wire *wire, struct err *err)
-{
-	while (wire->next_address) {
-		const struct addrinfo *address = wire->next_address;
-		wire->next_address = address->ai_next;
-		if (connect_address(wire, address, err))
-			return true;
-	}
-	return false;
-}
-
-static void
-on_addresses(void *owner, struct addrinfo *addresses, const struct err *failure)
-{
-	struct wire *wire = owner;
-	struct err err = *failure;
-	wire->lookup = NULL;
-	wire->addresses = wire->next_address = addresses;
-	wire->pumping = true;
-	if (!addresses || !connect_next(wire, &err))
-		break_wire(wire, &err);
-	wire->pumping = false;
-	pump(wire);
-}
-
-static bool
-connect_inet(struct wire *wire, struct err *err)
-{
-	int type = is_acknowledging(wire) ? SOCK_STREAM : SOCK_DGRAM;
-	wire->addresses = lookup_numeric(wire->address.host, wire->address.port, type);
-	wire->next_address = wire->addresses;
-	if (wire->addresses)
-		return connect_next(wire, err);
-	wire->lookup = lookup_start(
-		wire->loop, wire->address.host, wire->address.port, type, on_addresses, wire, err);
-	if (wire->lookup)
-		set_state(wire, LOOKING_UP, "a frame waits");
-	return wire->lookup != NULL;
-}
-
-static bool
 advance(struct wire *wire, struct err *err)
 {
-	if (wire->state == READY)
+	if (wire->state == WIRE_READY)
 		return write_frames(wire, err);
-	if (wire->state != IDLE || !wire->waiting.head)
+	if (wire->state != WIRE_IDLE || !wire->waiting.head)
 		return true;
-	return wire->address.kind == WIRE_UNIX ? connect_unix(wire, err) : connect_inet(wire, err);
+	return wire_connect(wire, err);
 }
 
 /* A name may have addresses where nobody listens (::1 for localhost): udp tells only now. */
@@ -483,10 +252,23 @@ static bool
 try_next_datagram_address(struct wire *wire)
 {
 	struct err err = ERR_INIT;
-	if (wire->address.kind != WIRE_UDP || wire->state != READY || !wire->waiting.head)
+	if (wire->address.kind != WIRE_UDP || wire->state != WIRE_READY || !wire->waiting.head)
 		return false;
 	wire->waiting.head->sent = 0;
-	return connect_next(wire, &err);
+	return wire_connect_next(wire, &err);
+}
+
+/* The numbered list in wire_state.h. */
+static void
+check_wire(const struct wire *wire)
+{
+	enum wire_state state = wire->state;
+	assert((wire->fd >= 0) == (state >= WIRE_CONNECTING));
+	assert(!wire->tls || state >= WIRE_GREETING);
+	assert((wire->lookup != NULL) == (state == WIRE_LOOKING_UP));
+	assert(state == WIRE_READY || !wire->waiting.head || wire->waiting.head->sent == 0);
+	assert(state == WIRE_READY || !wire->unacked.head);
+	assert(state != WIRE_IDLE || !wire->waiting.head);
 }
 
 /* Goes on as far as it can without waiting. */
@@ -507,6 +289,7 @@ pump(struct wire *wire)
 	} while (!stood || wire->state != before);
 	set_interest(wire);
 	set_timer(wire);
+	check_wire(wire);
 	wire->pumping = false;
 }
 
@@ -523,23 +306,59 @@ on_timer(sd_event_source *source, uint64_t usec, void *owner)
 	(void)usec;
 	struct wire *wire = owner;
 	struct err err = ERR_INIT;
-	int64_t now = now_of(wire);
+	int64_t now = wire_now(wire);
 	char limit[TIME_TEXT];
 	wire->pumping = true;
 	if (wire->look_again != TIME_NONE && wire->look_again <= now)
 		wire->look_again = TIME_NONE;
 	if (is_late(&wire->waiting, now) || is_late(&wire->unacked, now)) {
-		err_set(&err, "%s: the receiver took nothing for %s", STATE_NAME[wire->state],
+		err_set(&err, "%s: the receiver took nothing for %s", wire_state_name(wire->state),
 			duration_format(wire->timeout, limit));
 		break_wire(wire, &err);
 	} else if (wire->step_deadline <= now) {
-		err_set(&err, "%s: no answer", STATE_NAME[wire->state]);
-		if (wire->state != CONNECTING || !connect_next(wire, &err))
+		err_set(&err, "%s: no answer", wire_state_name(wire->state));
+		if (wire->state != WIRE_CONNECTING || !wire_connect_next(wire, &err))
 			break_wire(wire, &err);
 	}
 	wire->pumping = false;
 	pump(wire);
 	return 0;
+}
+
+int
+wire_on_io(sd_event_source *source, int fd, uint32_t events, void *owner)
+{
+	(void)source;
+	(void)fd;
+	struct wire *wire = owner;
+	struct err err = ERR_INIT;
+	bool stands = true;
+	wire->pumping = true;
+	if (wire->state == WIRE_CONNECTING && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
+		stands = wire_finish_connect(wire, &err);
+	else if (wire->state == WIRE_GREETING)
+		stands = wire_greet(wire, &err);
+	else if (wire->state == WIRE_READY)
+		stands = drain(wire, &err);
+	if (!stands)
+		break_wire(wire, &err);
+	wire->pumping = false;
+	pump(wire);
+	return 0;
+}
+
+void
+wire_on_addresses(void *owner, struct addrinfo *addresses, const struct err *failure)
+{
+	struct wire *wire = owner;
+	struct err err = *failure;
+	wire->lookup = NULL;
+	wire->addresses = wire->next_address = addresses;
+	wire->pumping = true;
+	if (!addresses || !wire_connect_next(wire, &err))
+		break_wire(wire, &err);
+	wire->pumping = false;
+	pump(wire);
 }
 
 struct wire *
@@ -595,6 +414,7 @@ wire_send(struct wire *wire, char *bytes, size_t n, sink_on_done *done, void *ow
 		free(bytes);
 		return;
 	}
-	frames_push(&wire->waiting, frame_new(bytes, n, now_of(wire) + wire->timeout, done, owner));
+	frames_push(
+		&wire->waiting, frame_new(bytes, n, wire_now(wire) + wire->timeout, done, owner));
 	pump(wire);
 }
