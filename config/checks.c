@@ -182,6 +182,13 @@ check_line(const char *text, struct err *err)
 }
 
 bool
+check_basic(const char *name, struct err *err)
+{
+	return strcmp(name, "user") == 0 || strcmp(name, "password") == 0 ||
+	       err_set(err, "\"%s\" is none of user or password", name);
+}
+
+bool
 check_not_served(const char *text, struct err *err)
 {
 	(void)text;

@@ -22,6 +22,8 @@ check_timezone(const char *text, struct err *err); /* local, UTC, or of the tz d
 bool
 check_header(const char *name, struct err *err); /* RFC 9110, field name */
 bool
+check_basic(const char *name, struct err *err); /* user or password */
+bool
 check_line(const char *text, struct err *err); /* no control characters, no line ends */
 bool
 check_not_served(const char *text, struct err *err); /* fails always */

@@ -224,6 +224,9 @@ check_tls(struct load *load, const struct config_sink *sink)
 	if (sink->bearer.from && !is_tls)
 		config_problems_add(problems, sink->place, true,
 			"sink %s: the bearer token is sent in the clear over http:", sink->name);
+	if (sink->basic.count > 0 && !is_tls)
+		config_problems_add(problems, sink->place, true,
+			"sink %s: the password is sent in the clear over http:", sink->name);
 }
 
 static void

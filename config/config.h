@@ -96,6 +96,7 @@ struct config_sink {
 	char *body;			  /* template */
 	struct config_secret secret;
 	struct config_secret bearer;
+	struct config_pairs basic; /* empty, or user and password */
 	struct config_pairs headers;
 	struct config_pairs labels;
 	int64_t timeout;

@@ -322,6 +322,14 @@ static const struct config_key SINK_KEY[] = {
 		AT(config_sink, bearer),
 		.for_type = WEBHOOK,
 		.help = "sent as Authorization: Bearer"},
+	{.name = "basic",
+		.type = KEY_SECRETS,
+		AT(config_sink, basic),
+		.for_type = WEBHOOK,
+		.check = check_basic,
+		.most = 2,
+		.help = "{user: …, password: …}, sent as Authorization: Basic; each may be a "
+			"secret"},
 	{.name = "headers",
 		.type = KEY_SECRETS,
 		AT(config_sink, headers),
@@ -401,6 +409,12 @@ check_sink(struct config_problems *problems, const void *item, uint64_t given)
 		{"routing_key", IS_PAGERDUTY, IS_PAGERDUTY},
 		{"body", IS_TEMPLATE, IS_TEMPLATE},
 	};
+	if (sink->basic.count == 1)
+		config_problems_add(
+			problems, sink->place, false, "basic: both user and password are wanted");
+	if (sink->basic.count > 0 && sink_has(given, "bearer"))
+		config_problems_add(problems, sink->place, false,
+			"basic: there is a bearer too, and one request can carry one of them");
 	for (size_t i = 0; sink->type == CONFIG_SINK_WEBHOOK && i < COUNT(NEED); i++) {
 		bool is_there = sink_has(given, NEED[i].key);
 		if (NEED[i].is_wanted && !is_there)

@@ -1,6 +1,7 @@
 #include "config/config.h"
 #include "daemon/base/term.h"
 #include "daemon/ruleset.h"
+#include "daemon/sink/sink.h"
 #include "daemon/verb.h"
 
 #include <stdio.h>
@@ -54,6 +55,13 @@ take_arguments(int argc, char **argv, bool *print)
 	return true;
 }
 
+static void
+check_parts(const struct config *config, struct config_problems *problems)
+{
+	ruleset_check(config, problems);
+	sinks_check(config, problems);
+}
+
 static int
 run_check_config(const char *config_path, int argc, char **argv)
 {
@@ -64,7 +72,7 @@ run_check_config(const char *config_path, int argc, char **argv)
 	if (!path)
 		fprintf(stderr, "aiwatch: no %s: the defaults are used\n", CONFIG_DEFAULT_PATH);
 	struct config_problems problems;
-	struct config *config = config_load_checked(path, ruleset_check, &problems);
+	struct config *config = config_load_checked(path, check_parts, &problems);
 	print_problems(&problems);
 	config_problems_fini(&problems);
 	if (!config)

@@ -271,6 +271,11 @@ set_request(struct http_transfer *transfer, const struct http_request *request)
 	for (const char *const *header = request->headers; *header; header++)
 		transfer->headers = curl_slist_append(transfer->headers, *header);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+	if (request->user) {
+		curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		curl_easy_setopt(easy, CURLOPT_USERNAME, request->user);
+		curl_easy_setopt(easy, CURLOPT_PASSWORD, request->password);
+	}
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);

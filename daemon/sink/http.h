@@ -27,8 +27,9 @@ struct http_options {
 /* Everything is copied. */
 struct http_request {
 	const char *url;
-	const char *const *headers; /* "name: value", NULL-terminated */
-	struct span body;	    /* POSTed */
+	const char *const *headers;  /* "name: value", NULL-terminated */
+	struct span body;	     /* POSTed */
+	const char *user, *password; /* basic authentication; NULL for none */
 };
 
 /* Borrowed for the call. */

@@ -54,6 +54,38 @@ sink_new(const struct config_sink *config, const char *collector, sd_event *loop
 	return NULL;
 }
 
+static bool
+is_unread(const struct config_sink *config)
+{
+	bool unread = (config->secret.from && !config->secret.value) ||
+		      (config->bearer.from && !config->bearer.value) ||
+		      (config->routing_key.from && !config->routing_key.value);
+	for (size_t i = 0; i < config->headers.count; i++)
+		unread = unread || !config->headers.item[i].value;
+	for (size_t i = 0; i < config->basic.count; i++)
+		unread = unread || !config->basic.item[i].value;
+	return unread;
+}
+
+void
+sinks_check(const struct config *config, struct config_problems *problems)
+{
+	sd_event *loop = NULL;
+	if (sd_event_new(&loop) < 0)
+		return;
+	for (size_t i = 0; i < config->sink_count; i++) {
+		const struct config_sink *row = &config->sinks[i];
+		struct err err = ERR_INIT;
+		if (is_unread(row))
+			continue;
+		struct sink *sink = sink_new(row, "", loop, &err);
+		if (!sink)
+			config_problems_add(problems, row->place, false, "%s", err.text);
+		sink_free(sink);
+	}
+	sd_event_unref(loop);
+}
+
 void
 sink_free(struct sink *sink)
 {

@@ -33,6 +33,11 @@ struct sink;
 struct sink *
 sink_new(const struct config_sink *config, const char *collector, sd_event *loop, struct err *err);
 
+/* Adds a problem, at its place, for each row that sink_new would refuse. A row with a secret that
+ * could not be read is left out. A config_check. */
+void
+sinks_check(const struct config *config, struct config_problems *problems);
+
 /* Frees; sends under way are given up without a call of `done`. Takes NULL. */
 void
 sink_free(struct sink *sink);

@@ -24,6 +24,8 @@ struct webhook_sink {
 	struct config_pair *headers;
 	size_t header_count;
 	char *bearer;
+	char *user;
+	char *password;
 	struct signature_keys keys;
 	char **hidden;
 	size_t hidden_count;
@@ -112,6 +114,8 @@ take_headers(struct webhook_sink *webhook, const struct config_pairs *headers, s
 	webhook->headers = mem_array(headers->count + 1, sizeof *webhook->headers);
 	for (size_t i = 0; i < headers->count; i++) {
 		const struct config_pair *header = &headers->item[i];
+		if (!header->value)
+			return err_set(err, "headers: %s could not be read", header->name);
 		if (!check_header(header, err))
 			return false;
 		webhook->headers[webhook->header_count++] =
@@ -140,6 +144,23 @@ take_bearer(struct webhook_sink *webhook, const char *bearer, struct err *err)
 		return err_set(err, "bearer: empty");
 	webhook->bearer = mem_copy(token.p, token.n);
 	hide(webhook, webhook->bearer);
+	return true;
+}
+
+static bool
+take_basic(struct webhook_sink *webhook, const struct config_pairs *basic, struct err *err)
+{
+	for (size_t i = 0; i < basic->count; i++) {
+		bool is_user = strcmp(basic->item[i].name, "user") == 0;
+		char **to = is_user ? &webhook->user : &webhook->password;
+		free(*to);
+		*to = mem_text(basic->item[i].value);
+	}
+	if (basic->count > 0 && (!webhook->user || !webhook->password))
+		return err_set(err, "basic: both user and password are wanted");
+	if (webhook->user && strchr(webhook->user, ':'))
+		return err_set(err, "basic: a user cannot have a colon");
+	hide(webhook, webhook->password);
 	return true;
 }
 
@@ -215,6 +236,7 @@ webhook_start(struct sink *sink, const struct config_sink *config, struct err *e
 	};
 	if (!take_url(webhook, config->url, err) || !take_headers(webhook, &config->headers, err) ||
 		!take_bearer(webhook, config->bearer.value, err) ||
+		!take_basic(webhook, &config->basic, err) ||
 		!take_secret(webhook, config->secret.value, err) ||
 		!take_settings(webhook, config, err))
 		return false;
@@ -246,6 +268,8 @@ webhook_stop(struct sink *sink)
 	free(webhook->url);
 	free(webhook->shown_url);
 	free(webhook->bearer);
+	free(webhook->user);
+	free(webhook->password);
 	free(webhook->settings.routing_key);
 	free(webhook->settings.body);
 }
@@ -302,6 +326,9 @@ make_head(const struct webhook_sink *webhook, const struct alert *alert, struct 
 	if (webhook->bearer)
 		add_line(head,
 			mem_format("authorization: Bearer %s", masked ? MASK : webhook->bearer));
+	/* libcurl writes this one itself. */
+	if (webhook->user && masked)
+		add_line(head, mem_format("authorization: Basic %s", MASK));
 	for (size_t i = 0; i < webhook->header_count; i++) {
 		const struct config_pair *header = &webhook->headers[i];
 		const char *value = masked && is_telling(header->name) ? MASK : header->value;
@@ -388,6 +415,8 @@ webhook_send(struct sink *sink, const struct alert *alert, sink_on_done *done, v
 		.url = webhook->url,
 		.headers = (const char *const *)head.line,
 		.body = buf_span(&body),
+		.user = webhook->user,
+		.password = webhook->password,
 	};
 	if (http_send(webhook->http, &request, on_answer, post)) {
 		DL_APPEND(webhook->posts, post);

@@ -266,6 +266,33 @@ t07_stdout_may_be_a_file_and_two_sinks_may_share_it(void **unused)
 	sd_event_unref(loop);
 }
 
+static void
+t08_a_configuration_is_checked_row_by_row(void **unused)
+{
+	(void)unused;
+	struct config_sink rows[] = {
+		{.place = {"a.yml", 3, 5}, .name = (char *)"one", .type = CONFIG_SINK_STDOUT},
+		{.place = {"a.yml", 4, 5},
+			.name = (char *)"two",
+			.type = CONFIG_SINK_WEBHOOK,
+			.url = (char *)"http://a/",
+			.format = (char *)"template",
+			.body = (char *)"{{sight}}"},
+		{.place = {"a.yml", 5, 5},
+			.name = (char *)"three",
+			.type = CONFIG_SINK_WEBHOOK,
+			.format = (char *)"pagerduty",
+			.routing_key.from = (char *)"file /unreadable"},
+	};
+	struct config config = {.sinks = rows, .sink_count = COUNT(rows)};
+	struct config_problems problems = {0};
+	sinks_check(&config, &problems);
+	assert_int_equal(problems.count, 1);
+	assert_int_equal(problems.item[0].place.line, 4);
+	assert_string_equal(problems.item[0].sentence, "sink two: body: no field is called sight");
+	config_problems_fini(&problems);
+}
+
 int
 main(void)
 {
@@ -277,6 +304,7 @@ main(void)
 		cmocka_unit_test(t05_stdout_waits_for_a_slow_reader),
 		cmocka_unit_test(t06_stdout_gives_up_waiting_but_never_cuts_a_line),
 		cmocka_unit_test(t07_stdout_may_be_a_file_and_two_sinks_may_share_it),
+		cmocka_unit_test(t08_a_configuration_is_checked_row_by_row),
 	};
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
 }

@@ -449,6 +449,26 @@ t19_certificates_are_verified(void **unused)
 	assert_non_null(strstr(answer.text, "certificate"));
 }
 
+static void
+t20_user_and_password_are_sent_and_not_shown(void **unused)
+{
+	(void)unused;
+	struct config_pair basic[] = {{.name = (char *)"user", .value = (char *)"aladdin"},
+		{.name = (char *)"password", .value = (char *)"opensesame"}};
+	struct setting s = begin(ALWAYS_OK, (struct config_sink){.basic = {basic, 2}});
+	assert_int_equal(world_send(s.loop, s.sink, &s.alert).outcome, SINK_DELIVERED);
+	assert_non_null(strcasestr(server_request(s.server, 0),
+		"\r\nAuthorization: Basic YWxhZGRpbjpvcGVuc2VzYW1l\r\n"));
+	char *preview = sink_preview(s.sink, &s.alert);
+	assert_non_null(strstr(preview, "\nauthorization: Basic ***\n"));
+	assert_null(strstr(preview, "opensesame"));
+	free(preview);
+	end(&s);
+	struct config_sink row = {.type = CONFIG_SINK_WEBHOOK, .url = (char *)"http://a/"};
+	row.basic = (struct config_pairs){basic, 1};
+	assert_refused(row, "sink test: basic: both user and password are wanted");
+}
+
 int
 main(void)
 {
@@ -472,6 +492,7 @@ main(void)
 		cmocka_unit_test(t17_many_wait_in_line_and_all_are_answered),
 		cmocka_unit_test(t18_a_sink_that_goes_gives_up_without_an_answer),
 		cmocka_unit_test(t19_certificates_are_verified),
+		cmocka_unit_test(t20_user_and_password_are_sent_and_not_shown),
 	};
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
 }
