@@ -399,6 +399,65 @@ rules_match(const struct rules *rules, struct rules_scratch *scratch, const stru
 	return outcome;
 }
 
+/* How many bytes of the literal's beginning stand in s, letters compared without case. */
+static size_t
+longest_beginning(struct span s, struct span literal)
+{
+	size_t longest = 0;
+	for (size_t i = 0; i < s.n; i++) {
+		struct span rest = span_from(s, i);
+		while (longest < literal.n &&
+			span_has_prefix_nocase(rest, span_first(literal, longest + 1)))
+			longest++;
+	}
+	return longest;
+}
+
+enum { NEAR_BEGINNING = 8, NEAR_LITERAL = 1000000, NEAR_SEVERITY };
+
+static size_t
+nearness(const struct rule *rule, struct rules_scratch *scratch, struct span subject)
+{
+	struct span literal = {rule->literal, rule->literal_n};
+	if (match_rule(rule, scratch, subject) == RULES_MATCH)
+		return NEAR_SEVERITY;
+	if (literal.n == 0)
+		return 0;
+	if (span_find(subject, literal))
+		return NEAR_LITERAL;
+	size_t n = longest_beginning(subject, literal);
+	return n >= NEAR_BEGINNING ? n : 0;
+}
+
+bool
+rules_nearest(const struct rules *rules, struct rules_scratch *scratch, const struct frame *frame,
+	struct span record, size_t *rule, struct buf *why)
+{
+	size_t best = 0;
+	make_match_room(scratch, rules->groups);
+	for (size_t i = 0; i < rules->count; i++) {
+		bool whole = rules->rules[i].definition.against_record;
+		size_t near = nearness(&rules->rules[i], scratch, whole ? record : frame->message);
+		if (near > best) {
+			best = near;
+			*rule = i;
+		}
+	}
+	if (best == 0)
+		return false;
+	const struct rule *nearest = &rules->rules[*rule];
+	if (best == NEAR_SEVERITY)
+		buf_format(why, "its pattern matches, but %s is none of its severities",
+			severity_name(frame->severity));
+	else if (best == NEAR_LITERAL)
+		buf_format(why, "\"%s\" stands there, but its pattern does not match",
+			nearest->literal);
+	else
+		buf_format(why, "\"%.*s\" stands there, but not \"%s\"", (int)best,
+			nearest->literal, nearest->literal);
+	return true;
+}
+
 size_t
 rules_next_hit(const struct rules *rules, struct span block, size_t from)
 {

@@ -1,6 +1,7 @@
 #ifndef AIWATCH_PARSERS_RULES_H
 #define AIWATCH_PARSERS_RULES_H
 
+#include "daemon/base/buf.h"
 #include "daemon/base/err.h"
 #include "daemon/base/span.h"
 #include "parsers/event.h"
@@ -83,6 +84,15 @@ struct rules_match {
 enum rules_outcome
 rules_match(const struct rules *rules, struct rules_scratch *scratch, const struct frame *frame,
 	struct span record, struct rules_match *match);
+
+/*
+ * For a record in which no rule matched: the rule it comes nearest to. Its pattern matches but for
+ * the severity, or its literal stands there, or the longest beginning of its literal. Appends to
+ * `why` (not NULL) what stands in the way. False, and nothing appended, where none is near.
+ */
+bool
+rules_nearest(const struct rules *rules, struct rules_scratch *scratch, const struct frame *frame,
+	struct span record, size_t *rule, struct buf *why);
 
 /*
  * The block scanner: the next place at or behind `from` in `block` where a literal of any rule

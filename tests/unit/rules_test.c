@@ -337,6 +337,40 @@ t12_block_scanner_stops_at_literals_of_all_rules(void **state)
 	rules_free(shared);
 }
 
+static void
+assert_nearest(const struct rules *rules, enum severity severity, const char *message,
+	const char *name, const char *expected)
+{
+	struct rules_scratch *scratch = rules_scratch_new();
+	struct frame frame = {.severity = severity, .message = span_of(message)};
+	struct buf why = BUF_INIT;
+	size_t rule = 99;
+	bool near = rules_nearest(rules, scratch, &frame, frame.message, &rule, &why);
+	assert_int_equal(near, name != NULL);
+	if (near) {
+		assert_string_equal(rules_definition(rules, rule)->name, name);
+		assert_string_equal(why.p, expected);
+	}
+	buf_fini(&why);
+	rules_scratch_free(scratch);
+}
+
+static void
+t13_nearest_rule_says_what_stands_in_the_way(void **state)
+{
+	(void)state;
+	struct rules *rules = compile(RULES, COUNT(RULES));
+	assert_nearest(rules, SEVERITY_VERBOSE,
+		"WebException trying to enroll: Status = ProtocolError", "rejected",
+		"its pattern matches, but Verbose is none of its severities");
+	assert_nearest(rules, SEVERITY_ERROR, "then: Exception attempting sync 403", "forbidden",
+		"\"Exception attempting sync\" stands there, but its pattern does not match");
+	assert_nearest(rules, SEVERITY_ERROR, "an exception attempting a sync", "forbidden",
+		"\"Exception attempting \" stands there, but not \"Exception attempting sync\"");
+	assert_nearest(rules, SEVERITY_ERROR, "nothing of the kind", NULL, NULL);
+	rules_free(rules);
+}
+
 int
 main(void)
 {
@@ -353,6 +387,7 @@ main(void)
 		cmocka_unit_test(t10_pattern_without_end_runs_into_its_limit),
 		cmocka_unit_test(t11_what_does_not_compile_is_refused_with_its_place),
 		cmocka_unit_test(t12_block_scanner_stops_at_literals_of_all_rules),
+		cmocka_unit_test(t13_nearest_rule_says_what_stands_in_the_way),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
