@@ -410,6 +410,20 @@ is_possible(const struct date *date)
 	       date->day <= DAYS[date->month];
 }
 
+/* "Uhr" behind a time, where nothing but a colon follows. */
+static void
+skip_last_word(struct span *s, const struct date *date)
+{
+	struct span rest = *s;
+	skip_blanks(&rest);
+	if (!date->has_time || !take_word(&rest, DATE_WORD_FILLER, NULL))
+		return;
+	struct span behind = rest;
+	skip_blanks(&behind);
+	if (behind.n == 0 || behind.p[0] == ':')
+		*s = rest;
+}
+
 bool
 date_scan(struct span text, struct date *date)
 {
@@ -428,10 +442,7 @@ date_scan(struct span text, struct date *date)
 		if (!take_time(&s, date))
 			s = behind;
 	}
-	struct span behind = s;
-	skip_blanks(&s);
-	if (!date->has_time || !take_word(&s, DATE_WORD_FILLER, NULL))
-		s = behind;
+	skip_last_word(&s, date);
 	date->length = text.n - s.n;
 	return (date->has_day || date->has_time) && is_possible(date);
 }

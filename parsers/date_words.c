@@ -147,6 +147,12 @@ is_ascii_letter(char c)
 	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
 }
 
+static bool
+is_ascii_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 /* The length in text of the word, 0 where it does not stand at its start. */
 static size_t
 word_length(struct span text, struct span word)
@@ -161,7 +167,8 @@ word_length(struct span text, struct span word)
 		length += n;
 		word = span_from(word, m);
 	}
-	bool goes_on = ends_in_letter && length < text.n && is_ascii_letter(text.p[length]);
+	bool goes_on = ends_in_letter && length < text.n &&
+		       (is_ascii_letter(text.p[length]) || is_ascii_digit(text.p[length]));
 	return goes_on ? 0 : length;
 }
 

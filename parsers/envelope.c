@@ -100,8 +100,7 @@ parse_any(struct span line, const struct envelope_question *question,
 		parse_json(line, question, scratch, envelope))
 		return true;
 	*envelope = plain;
-	bool may_be_syslog = format == FORMAT_SYSLOG ||
-			     (format == FORMAT_AUTO && question->known != ENVELOPE_PLAIN);
+	bool may_be_syslog = format == FORMAT_AUTO || format == FORMAT_SYSLOG;
 	if (may_be_syslog && parse_syslog(line, question, scratch, envelope))
 		return true;
 	*envelope = plain;

@@ -55,15 +55,13 @@ envelope_scratch_fini(struct envelope_scratch *scratch);
 
 struct envelope_question {
 	enum envelope_format format;
-	unsigned known; /* the kind that the file's lines have shown so far; 0 for none */
 	const struct zone *zone;
 	int64_t received; /* completes times without a year; TIME_NONE: they stay unknown */
 };
 
 /*
  * Takes the envelope off a line (valid UTF-8, without line end). With FORMAT_AUTO each line decides
- * by itself, but a file whose service records stand plain has no syslog lines: what looks like one
- * is quoted. The spans borrow from line or, until the next call, from scratch. A line in no
+ * by itself. The spans borrow from line or, until the next call, from scratch. A line in no
  * envelope is plain; false, and message empty, where the format that is asked for is another.
  *
  * Sources: RFC 3164, RFC 5424 and 6587 (octet counts), rsyslog's file formats and its escapes of

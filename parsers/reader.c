@@ -125,7 +125,6 @@ look_at(const struct feed *feed, const struct line *line, struct decoder *decode
 	const struct reader *reader = feed->reader;
 	struct envelope_question question = {
 		.format = reader->format,
-		.known = feed->state->format,
 		.zone = reader->zone,
 		.received = feed->received,
 	};
@@ -148,17 +147,19 @@ look_at(const struct feed *feed, const struct line *line, struct decoder *decode
 		return;
 	}
 	record->has_frame = frame_parse(first_line(record->envelope.message), &record->frame);
-	if (record->has_frame)
-		record->why = record->frame.is_service ? READER_NO_RULE : READER_OTHER_SOURCE;
+	if (!record->has_frame)
+		return;
+	record->why = record->frame.is_service ? READER_NO_RULE : READER_OTHER_SOURCE;
+	record->time_as = "another program's date";
 }
 
-/* A file whose service records stand plain stays plain until one of them stands otherwise. */
+/* The service's records tell; before the first, any line in an envelope. */
 static void
 remember_format(struct reader_state *state, const struct record *record, bool is_service)
 {
 	bool is_envelope =
 		record->envelope.kind != ENVELOPE_PLAIN && record->why != READER_OTHER_COMPONENT;
-	if (is_service || (is_envelope && state->format != ENVELOPE_PLAIN))
+	if (is_service || (is_envelope && !state->seen))
 		state->format = (uint8_t)record->envelope.kind;
 }
 

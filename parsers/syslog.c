@@ -178,6 +178,39 @@ is_stamp(struct span s)
 	return true;
 }
 
+/* A number of up to `most` digits and what stands behind it. */
+static bool
+take_digits(struct span *s, size_t most, char behind)
+{
+	size_t n = count_digits(*s, most);
+	if (n == 0 || n == s->n || s->p[n] != behind)
+		return false;
+	*s = span_from(*s, n + 1);
+	return true;
+}
+
+/* How long `Mmm dd [yyyy] hh:mm:ss[.fff] [yyyy]` is, without the blank behind it; 0 for none. */
+static size_t
+month_stamp_length(struct span line)
+{
+	struct span s = skip_blanks(span_from(line, 3)), year;
+	if (!take_digits(&s, 2, ' '))
+		return 0;
+	if (count_digits(s, 5) == 4 && !take_digits(&s, 4, ' '))
+		return 0;
+	if (!take_digits(&s, 2, ':') || !take_digits(&s, 2, ':'))
+		return 0;
+	year = s;
+	if (take_digits(&year, 2, '.'))
+		s = year;
+	if (!take_digits(&s, 9, ' '))
+		return 0;
+	year = s;
+	if (count_digits(s, 5) == 4 && take_digits(&year, 4, ' '))
+		s = year;
+	return line.n - s.n - 1;
+}
+
 bool
 syslog_parse_bsd(struct span line, const struct envelope_question *question,
 	struct envelope_scratch *scratch, struct envelope *envelope)
@@ -186,15 +219,14 @@ syslog_parse_bsd(struct span line, const struct envelope_question *question,
 	struct date date;
 	take_priority(&rest);
 	bool is_rfc3339 = is_stamp(rest);
-	if ((!is_rfc3339 && !is_month(rest)) || !date_scan(rest, &date) || !date.has_day ||
+	const char *blank = is_rfc3339 ? memchr(rest.p, ' ', rest.n) : NULL;
+	size_t n = blank ? (size_t)(blank - rest.p) : is_month(rest) ? month_stamp_length(rest) : 0;
+	if (n == 0 || !date_scan(span_first(rest, n), &date) || date.length != n || !date.has_day ||
 		!date.has_time || (is_rfc3339 && !date.has_zone))
-		return false;
-	rest = span_from(rest, date.length);
-	if (!take_byte(&rest, ' '))
 		return false;
 	envelope->kind = is_rfc3339 ? ENVELOPE_RFC3339 : ENVELOPE_RFC3164;
 	envelope->time = date_resolve_near(&date, question->zone, question->received);
-	take_host_and_message(skip_blanks(rest), scratch, envelope);
+	take_host_and_message(skip_blanks(span_from(rest, n)), scratch, envelope);
 	return true;
 }
 

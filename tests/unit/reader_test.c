@@ -460,14 +460,35 @@ t11_quotations_in_a_plain_file_are_none_of_the_services(void **state)
 	for (int i = 0; i < 2; i++) {
 		struct reader_options options = options_with(rules, i);
 		read_whole(&options,
-			SPAN(SERVICE "Start: 0 : x\nJun 19 03:00:02 h t: " FORBIDDEN
-				     "\n2015-06-19T03:00:02Z h t: " FORBIDDEN
+			SPAN(SERVICE "Start: 0 : x\nsaid: " FORBIDDEN
+				     "\n2015-06-19 03:00:02 h t: " FORBIDDEN
 				     "\nOther Error: 0 : " FORBIDDEN "\n  " FORBIDDEN "\n"),
 			&reading);
 		assert_int_equal(count_text(&reading, "sync_forbidden"), 0);
 		assert_int_equal(reading.counts.records, 1);
 		buf_fini(&reading.records);
 	}
+	rules_free(rules);
+}
+
+static void
+t12_each_line_decides_its_envelope(void **state)
+{
+	(void)state;
+	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
+	struct reader_options options = options_with(rules, false);
+	struct reading reading;
+	read_whole(&options,
+		SPAN(FORBIDDEN "\nJun 19 03:00:02 h1 t: " FORBIDDEN "\n{\"message\":\"" FORBIDDEN
+			       "\",\"host\":\"h2\"}\n<13>1 - h3 - - - - " FORBIDDEN "\n"),
+		&reading);
+	assert_int_equal(count_text(&reading, "sync_forbidden"), 4);
+	for (const char *const *host =
+			(const char *const[]){"host h1 ", "host h2 ", "host h3 ", NULL};
+		*host; host++)
+		assert_int_equal(count_text(&reading, *host), 1);
+	assert_int_equal(reading.state.format, ENVELOPE_RFC5424);
+	buf_fini(&reading.records);
 	rules_free(rules);
 }
 
@@ -486,6 +507,7 @@ main(void)
 		cmocka_unit_test(t09_file_tells_the_order_of_day_and_month),
 		cmocka_unit_test(t10_options_that_are_none_are_refused),
 		cmocka_unit_test(t11_quotations_in_a_plain_file_are_none_of_the_services),
+		cmocka_unit_test(t12_each_line_decides_its_envelope),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
