@@ -11,6 +11,7 @@ static const struct verb *const VERB[] = {
 	&VERB_RUN,
 	&VERB_SCAN,
 	&VERB_CHECK_CONFIG,
+	&VERB_EXPLAIN,
 	&VERB_STATUS,
 	&VERB_TEST_RULES,
 	&VERB_TEST_ALERT,
