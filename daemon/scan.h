@@ -34,6 +34,7 @@ struct scan_site {
 	struct incident trouble;   /* what the state rests on; no evidence where nothing */
 	struct incident *incident; /* in the order in which they began */
 	size_t incident_count;
+	uint64_t left_out; /* incidents before them, of which there were too many to keep */
 	UT_hash_handle hh;
 };
 
@@ -73,6 +74,9 @@ scan_open(struct scan *scan, const struct config *config, struct rules *rules, c
 	int64_t now, struct err *err);
 void
 scan_close(struct scan *scan);
+
+void
+scan_site_free(struct scan_site *site);
 
 /* Names of files in folders that are a log's or a rotated one's; NULL-terminated, to be freed with
  * each of its texts. */

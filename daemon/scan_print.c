@@ -77,6 +77,8 @@ site_to_json(const struct scan_site *site)
 	json_put(object, "since", json_of_time(site->since));
 	json_put(object, "occurrences", json_integer((json_int_t)site->occurrences));
 	json_put(object, "incidents", incidents);
+	if (site->left_out)
+		json_put(object, "incidents_left_out", json_integer((json_int_t)site->left_out));
 	return object;
 }
 
@@ -244,6 +246,9 @@ add_site(struct page *page, const struct scan_site *site)
 		buf_add_text(page->out, ": no record that a rule knows");
 	}
 	buf_add_text(page->out, "\n");
+	if (site->left_out)
+		buf_format(page->out, "%*s%" PRIu64 " older incidents are left out\n", INDENT, "",
+			site->left_out);
 	for (size_t i = 0; i < site->incident_count; i++)
 		add_incident(page, &site->incident[i]);
 	add_beginnings(page, site);
@@ -274,8 +279,20 @@ add_files(struct page *page, const struct scan *scan)
 		add_safe(page, file->error, TEXT_SHOWN);
 		buf_add_text(page->out, "\n");
 	}
-	buf_format(page->out, "%zu file%s, %" PRIu64 " lines, %" PRIu64 " bytes\n",
-		scan->files.count, scan->files.count == 1 ? "" : "s", lines, bytes);
+	buf_format(page->out, "%zu file%s, %" PRIu64 " line%s, %" PRIu64 " bytes\n",
+		scan->files.count, scan->files.count == 1 ? "" : "s", lines, lines == 1 ? "" : "s",
+		bytes);
+}
+
+static const char *
+why_unknown(const struct scan *scan)
+{
+	for (size_t i = 0; i < scan->files.count; i++) {
+		if (scan->files.file[i].error)
+			return ": not every file could be read";
+	}
+	return scan->only ? ": no record of that site was found"
+			  : ": no record of the service was found";
 }
 
 static void
@@ -293,8 +310,7 @@ add_verdict(struct page *page, const struct scan *scan)
 	buf_add_text(page->out, WORDS[verdict]);
 	style(page, TERM_PLAIN);
 	if (verdict == SCAN_UNKNOWN)
-		buf_add_text(page->out, scan->sites ? ": not every file could be read"
-						    : ": no record of the service was found");
+		buf_add_text(page->out, why_unknown(scan));
 	buf_add_text(page->out, "\n");
 }
 

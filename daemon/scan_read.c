@@ -14,6 +14,9 @@
 
 enum { BLOCK = 256 * 1024 };
 
+/* Of a site's incidents that many are kept, and so many of the last can change. */
+enum { INCIDENTS_MAX = 1000, INCIDENTS_SLACK = 200, TROUBLES_OPEN = 4 };
+
 /* The file that is read now, as the reader's callback sees it. */
 struct reading {
 	struct scan *scan;
@@ -82,16 +85,6 @@ source_close(struct source *source)
 		close(source->fd);
 }
 
-static bool
-is_asked_for(const struct scan *scan, const char *site)
-{
-	for (const char *const *only = scan->only; only && *only; only++) {
-		if (strcmp(*only, site) == 0)
-			return true;
-	}
-	return !scan->only;
-}
-
 static struct scan_site *
 site_called(struct scan *scan, const char *name)
 {
@@ -106,21 +99,36 @@ site_called(struct scan *scan, const char *name)
 	return site;
 }
 
-/* An incident that is there already is replaced: it has changed. The latest are the likeliest. */
+/* Makes room where a site's history grows without end: the oldest go, and are counted. */
+static void
+forget_oldest(struct scan_site *site)
+{
+	if (site->incident_count < INCIDENTS_MAX + INCIDENTS_SLACK)
+		return;
+	for (size_t i = 0; i < INCIDENTS_SLACK; i++)
+		incident_fini(&site->incident[i]);
+	site->incident_count -= INCIDENTS_SLACK;
+	site->left_out += INCIDENTS_SLACK;
+	memmove(site->incident, site->incident + INCIDENTS_SLACK,
+		site->incident_count * sizeof *site->incident);
+}
+
+/* One that is there already is replaced: it has changed. Only the last of a site still change. */
 static void
 note_incident(struct scan_site *site, const struct incident *incident)
 {
-	size_t i = site->incident_count;
-	while (i && strcmp(site->incident[i - 1].id, incident->id) != 0)
+	size_t i = site->incident_count, from = i > TROUBLES_OPEN ? i - TROUBLES_OPEN : 0;
+	while (i > from && strcmp(site->incident[i - 1].id, incident->id) != 0)
 		i--;
-	if (i) {
-		incident_fini(&site->incident[i - 1]);
+	if (i > from) {
+		incident_fini(&site->incident[--i]);
 	} else {
+		forget_oldest(site);
+		i = site->incident_count++;
 		site->incident =
-			mem_grow(site->incident, site->incident_count + 1, sizeof *site->incident);
-		i = ++site->incident_count;
+			mem_grow(site->incident, site->incident_count, sizeof *site->incident);
 	}
-	incident_copy(incident, &site->incident[i - 1]);
+	incident_copy(incident, &site->incident[i]);
 }
 
 static void
@@ -171,11 +179,9 @@ on_record(void *owner, const struct record *record)
 	if (!site)
 		site = named = site_name(reading->input->site, record->envelope.host,
 			reading->file->absolute, &reading->captures);
-	if (is_asked_for(reading->scan, site)) {
-		site_called(reading->scan, site);
-		if (record->event != EVENT_NONE && !reading->glance)
-			correlate_record(reading, site, record);
-	}
+	site_called(reading->scan, site);
+	if (record->event != EVENT_NONE && !reading->glance)
+		correlate_record(reading, site, record);
 	free(named);
 }
 
@@ -296,6 +302,40 @@ note_view(void *owner, const struct site_view *view)
 	free(alert.summary);
 }
 
+static bool
+is_asked_for(const struct scan *scan, const char *site)
+{
+	for (const char *const *only = scan->only; *only; only++) {
+		if (strcmp(*only, site) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* --site names the one site that files without a name of their own are of, or chooses some. */
+static void
+keep_what_is_asked_for(struct scan *scan)
+{
+	struct scan_site *site, *next;
+	bool found = false;
+	for (site = scan->sites; site; site = site->hh.next)
+		found = found || is_asked_for(scan, site->name);
+	if (!found && !scan->only[1] && HASH_COUNT(scan->sites) == 1) {
+		site = scan->sites;
+		HASH_DEL(scan->sites, site);
+		free(site->name);
+		site->name = mem_text(scan->only[0]);
+		HASH_ADD_KEYPTR(hh, scan->sites, site->name, strlen(site->name), site);
+		return;
+	}
+	HASH_ITER (hh, scan->sites, site, next) {
+		if (is_asked_for(scan, site->name))
+			continue;
+		HASH_DEL(scan->sites, site);
+		scan_site_free(site);
+	}
+}
+
 /* With the last byte read every window is over: nothing more can come. */
 void
 scan_read(struct scan *scan)
@@ -313,4 +353,6 @@ scan_read(struct scan *scan)
 	correlate_tick(scan->correlate, scan->now + scan->config->correlation.window, &outcome);
 	take_outcome(scan, &outcome);
 	correlate_each(scan->correlate, note_view, scan);
+	if (scan->only)
+		keep_what_is_asked_for(scan);
 }

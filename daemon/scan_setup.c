@@ -79,7 +79,7 @@ scan_open(struct scan *scan, const struct config *config, struct rules *rules, c
 	return open_inputs(scan, named, err);
 }
 
-static void
+void
 scan_site_free(struct scan_site *site)
 {
 	for (size_t i = 0; i < site->incident_count; i++)
