@@ -196,6 +196,7 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 	struct generation *current = stream_current(stream);
 	enum outcome_of_arrival outcome = ARRIVAL_NEW;
 	if (!follow_open_arrival(follow, stream, arrival)) {
+		stream->undecided = true;
 		if (current)
 			drain_find_old(follow, current);
 		return;
@@ -210,6 +211,7 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 		outcome = ARRIVAL_LATER;
 	if (outcome == ARRIVAL_NEW && !first && revive(follow, stream, arrival))
 		outcome = ARRIVAL_TAKEN;
+	stream->undecided = outcome == ARRIVAL_LATER;
 	if (outcome == ARRIVAL_LATER)
 		close(arrival->fd);
 	if (outcome == ARRIVAL_LATER && !first)

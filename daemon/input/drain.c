@@ -19,6 +19,8 @@ drain_find_old(struct follow *follow, struct generation *generation)
 		generation_close(follow, generation);
 		return GONE;
 	}
+	if (generation->size_at_rotation == 0)
+		generation->size_at_rotation = look.size;
 	if (!object_is_unchanged(&generation->seen, &look)) {
 		generation->seen = look;
 		generation->quiet_since = follow->now;

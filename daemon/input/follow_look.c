@@ -250,8 +250,6 @@ note_look(struct follow *follow, struct generation *generation, const struct obj
 	generation->seen = *look;
 	generation->unlinked = look->links == 0;
 	generation->position.changed_at = look->changed_at;
-	if (look->size > generation->position.size)
-		generation->position.size = look->size;
 	generation_seen_at(follow, generation, generation->stream->path);
 }
 
@@ -389,6 +387,7 @@ follow_look(struct follow *follow, struct stream *stream)
 		return;
 	bool stands = object_look_at(stream->path, &look);
 	stream->alias = false;
+	stream->undecided = false;
 	if (stands && look.is_file)
 		on_file(follow, stream, &look);
 	else if (stands && !stream->told)

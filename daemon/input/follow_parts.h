@@ -76,13 +76,14 @@ struct stream {
 	int64_t missing_since; /* TIME_NONE while something stands at the path */
 	int64_t retry_at;      /* after trouble, monotonic */
 	int64_t trouble_since;
-	int trouble;   /* errno that still stands, 0 for none */
-	bool odd_turn; /* a writer that never stops does not hold up the younger ones */
-	bool told;     /* the trouble counts as a gap */
-	bool followed; /* matches `paths` now */
-	bool alias;    /* what stands at the path is read as another stream's */
-	bool looked;   /* the first look is over */
-	bool due;      /* in follow->due */
+	int trouble;	/* errno that still stands, 0 for none */
+	bool odd_turn;	/* a writer that never stops does not hold up the younger ones */
+	bool told;	/* the trouble counts as a gap */
+	bool followed;	/* matches `paths` now */
+	bool alias;	/* what stands at the path is read as another stream's */
+	bool undecided; /* what stands at the path waits for the old one to be read up */
+	bool looked;	/* the first look is over */
+	bool due;	/* in follow->due */
 	bool siblings_due;
 	bool busy;  /* something is undecided: look every second; in follow->busy */
 	bool ready; /* in follow->ready */

@@ -73,9 +73,9 @@ generation_free(struct follow *follow, struct generation *generation)
 		stream->count--;
 		break;
 	}
-	unmark(follow, generation);
 	generation_close(follow, generation);
 	generation_lose_object(follow, generation);
+	unmark(follow, generation);
 	if (generation->tail)
 		free(generation->tail->item);
 	free(generation->tail);

@@ -1,176 +1,11 @@
-#include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
-#include "daemon/input/follow_parts.h"
+#include "daemon/input/siblings.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-/* A file beside a stream whose name one of the patterns of `rotated` makes. */
-struct sibling {
-	char *path;
-	struct object_look look;
-	struct object_key key;
-};
-
-struct siblings {
-	struct sibling *item;
-	size_t count;
-};
-
-static void
-add_literal(struct buf *out, struct span text)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		if (strchr("*?[\\", text.p[i]))
-			buf_add_byte(out, '\\');
-		buf_add_byte(out, text.p[i]);
-	}
-}
-
-/* "{stem}-*{ext}" of "a.log" is "a-*.log". */
-static char *
-expand(const char *pattern, const char *name)
-{
-	struct span whole = span_of(name);
-	const char *dot = memrchr(name, '.', whole.n);
-	struct span stem = span_first(whole, dot && dot != name ? (size_t)(dot - name) : whole.n);
-	const struct {
-		struct span field, value;
-	} FIELD[] = {
-		{SPAN("{name}"), whole},
-		{SPAN("{stem}"), stem},
-		{SPAN("{ext}"), span_from(whole, stem.n)},
-	};
-	struct buf out = BUF_INIT;
-	struct span rest = span_of(pattern);
-	while (rest.n) {
-		size_t i = 0;
-		while (i < COUNT(FIELD) && !span_has_prefix(rest, FIELD[i].field))
-			i++;
-		if (i < COUNT(FIELD)) {
-			add_literal(&out, FIELD[i].value);
-			rest = span_from(rest, FIELD[i].field.n);
-		} else {
-			buf_add_byte(&out, rest.p[0]);
-			rest = span_from(rest, 1);
-		}
-	}
-	return buf_take(&out);
-}
-
-static bool
-is_unfinished(struct span name)
-{
-	return name.n && name.p[name.n - 1] != '~' && glob_is_temporary(name);
-}
-
-/* Most patterns begin with the name or its stem: names that begin otherwise are no siblings. */
-static bool
-can_begin(const char *pattern, struct span stream, struct span name)
-{
-	if (pattern[0] != '{')
-		return true;
-	const char *dot = memrchr(stream.p, '.', stream.n);
-	struct span stem = span_first(stream, dot ? (size_t)(dot - stream.p) : stream.n);
-	return span_has_prefix_nocase(name, stem);
-}
-
-static bool
-is_named(const char *pattern, const char *stream, struct span name)
-{
-	if (!can_begin(pattern, span_of(stream), name) || is_unfinished(name) ||
-		span_equal(name, span_of(stream)))
-		return false;
-	char *expanded = expand(pattern, stream);
-	bool matches = glob_match_name(span_of(expanded), name);
-	free(expanded);
-	return matches;
-}
-
-bool
-sibling_is_named(const struct follow *follow, const struct stream *stream, struct span name)
-{
-	const struct config_list *rotated = &follow->config->rotated;
-	for (size_t i = 0; i < rotated->count; i++) {
-		if (!strchr(rotated->item[i], '/') &&
-			is_named(rotated->item[i], stream->name, name))
-			return true;
-	}
-	return false;
-}
-
-static void
-add_sibling(struct siblings *siblings, const char *folder, const char *name)
-{
-	struct sibling sibling;
-	sibling.path = mem_format("%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
-	bool known = false;
-	for (size_t i = 0; i < siblings->count && !known; i++)
-		known = strcmp(siblings->item[i].path, sibling.path) == 0;
-	if (known || !object_look_at(sibling.path, &sibling.look) || !sibling.look.is_file ||
-		!object_key_of(-1, sibling.path, &sibling.look, &sibling.key)) {
-		free(sibling.path);
-		return;
-	}
-	siblings->item = mem_grow(siblings->item, siblings->count + 1, sizeof *siblings->item);
-	siblings->item[siblings->count++] = sibling;
-}
-
-static void
-list_siblings(
-	struct siblings *siblings, const char *folder, const char *pattern, const char *stream)
-{
-	DIR *dir = opendir(folder);
-	struct dirent *entry;
-	if (!dir)
-		return;
-	while ((entry = readdir(dir))) {
-		if (entry->d_type != DT_DIR && is_named(pattern, stream, span_of(entry->d_name)))
-			add_sibling(siblings, folder, entry->d_name);
-	}
-	closedir(dir);
-}
-
-static int
-by_birth(const void *a, const void *b)
-{
-	const struct sibling *left = a, *right = b;
-	return (left->look.born_at > right->look.born_at) -
-	       (left->look.born_at < right->look.born_at);
-}
-
-/* Patterns may lead into other folders: "../old/{stem}-*". */
-static struct siblings
-find_siblings(const struct follow *follow, const struct stream *stream)
-{
-	struct siblings siblings = {NULL, 0};
-	const struct config_list *rotated = &follow->config->rotated;
-	for (size_t i = 0; i < rotated->count; i++) {
-		const char *pattern = rotated->item[i], *slash = strrchr(pattern, '/');
-		char *folder = !slash		   ? mem_text(stream->folder->path)
-			       : pattern[0] == '/' ? mem_copy(pattern, (size_t)(slash - pattern))
-						   : mem_format("%s/%.*s", stream->folder->path,
-							     (int)(slash - pattern), pattern);
-		list_siblings(&siblings, folder, slash ? slash + 1 : pattern, stream->name);
-		free(folder);
-	}
-	if (siblings.count)
-		qsort(siblings.item, siblings.count, sizeof *siblings.item, by_birth);
-	return siblings;
-}
-
-static void
-free_siblings(struct siblings *siblings)
-{
-	for (size_t i = 0; i < siblings->count; i++)
-		free(siblings->item[i].path);
-	free(siblings->item);
-}
 
 /* -1 where what is opened is not what was looked at. */
 static int
@@ -188,7 +23,7 @@ open_sibling(const struct sibling *sibling, struct object_look *look)
 static int
 find_by_name(struct follow *follow, struct generation *generation, const struct object_key *key)
 {
-	struct siblings siblings = find_siblings(follow, generation->stream);
+	struct siblings siblings = siblings_find(follow, generation->stream);
 	int fd = -1;
 	for (size_t i = 0; i < siblings.count && fd < 0; i++) {
 		struct object_look look;
@@ -198,7 +33,7 @@ find_by_name(struct follow *follow, struct generation *generation, const struct 
 		if (fd >= 0)
 			generation_seen_at(follow, generation, siblings.item[i].path);
 	}
-	free_siblings(&siblings);
+	siblings_fini(&siblings);
 	return fd;
 }
 
@@ -307,6 +142,7 @@ adopt(struct follow *follow, struct generation *generation, const struct sibling
 	}
 	generation_set_fd(follow, generation, fd);
 	generation_enter(follow, generation, GENERATION_DRAINING, "its rest stands in a copy");
+	generation->size_at_rotation = look->size;
 	stream_set_ready(follow, generation->stream);
 }
 
@@ -387,6 +223,9 @@ static void
 take_missed(struct follow *follow, struct stream *stream, const struct sibling *sibling, int fd,
 	const struct object_look *look)
 {
+	struct generation *current = stream_current(stream);
+	if (current && stream->missing_since != TIME_NONE)
+		generation_enter(follow, current, GENERATION_DRAINING, "a younger one follows");
 	size_t at = stream->count - (stream_current(stream) != NULL);
 	struct generation *generation = generation_new(follow, stream, at);
 	log_info("%s: %s was rotated between two looks", stream->path, sibling->path);
@@ -415,9 +254,10 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 		return;
 	/* Taking may have moved the array. */
 	memo = find_memo(stream, &sibling->look);
-	if (class == CLASS_UNDECIDED && stream->busy && memo)
+	if (memo && ((class == CLASS_UNDECIDED && stream->busy) || stream->undecided))
 		memo->situation = UINT64_MAX;
-	if (class == CLASS_OTHER && !is_known && !stream_matches(follow, sibling->path) &&
+	if (class == CLASS_OTHER && !is_known && !stream->undecided &&
+		!stream_matches(follow, sibling->path) &&
 		(look.born_at == 0 || look.born_at > oldest_live_birth(stream)))
 		take_missed(follow, stream, sibling, fd, &look);
 	else
@@ -465,6 +305,7 @@ check_draining(struct follow *follow, struct generation *generation, const struc
 	enum content_verdict verdict = content_glance(fd, &generation->position);
 	if (verdict == CONTENT_WHOLE) {
 		generation->seen = look;
+		generation->size_at_rotation = look.size;
 		generation->proven = true;
 		generation->at_end = false;
 		generation_set_fd(follow, generation, fd);
@@ -584,13 +425,13 @@ sibling_check(struct follow *follow, struct stream *stream)
 	stream->siblings_due = false;
 	if (stream->count == 0)
 		return;
-	struct siblings siblings = find_siblings(follow, stream);
+	struct siblings siblings = siblings_find(follow, stream);
 	for (size_t i = 0; i < siblings.count; i++)
 		check(follow, stream, &siblings.item[i]);
 	note_listed(stream, &siblings);
 	forget_old(follow, stream);
 	forget_memos(stream, &siblings);
-	free_siblings(&siblings);
+	siblings_fini(&siblings);
 }
 
 static void
@@ -613,12 +454,12 @@ take_as_read(struct follow *follow, struct stream *stream, const struct sibling 
 void
 sibling_take_as_read(struct follow *follow, struct stream *stream)
 {
-	struct siblings siblings = find_siblings(follow, stream);
+	struct siblings siblings = siblings_find(follow, stream);
 	for (size_t i = siblings.count; i-- > 0;) {
 		const struct sibling *sibling = &siblings.item[i];
 		if (!generation_find(follow, &sibling->key) &&
 			!stream_matches(follow, sibling->path))
 			take_as_read(follow, stream, sibling);
 	}
-	free_siblings(&siblings);
+	siblings_fini(&siblings);
 }

@@ -1,0 +1,157 @@
+#include "daemon/input/siblings.h"
+
+#include "daemon/base/buf.h"
+#include "daemon/base/mem.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+add_literal(struct buf *out, struct span text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		if (strchr("*?[\\", text.p[i]))
+			buf_add_byte(out, '\\');
+		buf_add_byte(out, text.p[i]);
+	}
+}
+
+/* "{stem}-*{ext}" of "a.log" is "a-*.log". */
+static char *
+expand(const char *pattern, const char *name)
+{
+	struct span whole = span_of(name);
+	const char *dot = memrchr(name, '.', whole.n);
+	struct span stem = span_first(whole, dot && dot != name ? (size_t)(dot - name) : whole.n);
+	const struct {
+		struct span field, value;
+	} FIELD[] = {
+		{SPAN("{name}"), whole},
+		{SPAN("{stem}"), stem},
+		{SPAN("{ext}"), span_from(whole, stem.n)},
+	};
+	struct buf out = BUF_INIT;
+	struct span rest = span_of(pattern);
+	while (rest.n) {
+		size_t i = 0;
+		while (i < COUNT(FIELD) && !span_has_prefix(rest, FIELD[i].field))
+			i++;
+		if (i < COUNT(FIELD)) {
+			add_literal(&out, FIELD[i].value);
+			rest = span_from(rest, FIELD[i].field.n);
+		} else {
+			buf_add_byte(&out, rest.p[0]);
+			rest = span_from(rest, 1);
+		}
+	}
+	return buf_take(&out);
+}
+
+static bool
+is_unfinished(struct span name)
+{
+	return name.n && name.p[name.n - 1] != '~' && glob_is_temporary(name);
+}
+
+/* Most patterns begin with the name or its stem: names that begin otherwise are no siblings. */
+static bool
+can_begin(const char *pattern, struct span stream, struct span name)
+{
+	if (pattern[0] != '{')
+		return true;
+	const char *dot = memrchr(stream.p, '.', stream.n);
+	struct span stem = span_first(stream, dot ? (size_t)(dot - stream.p) : stream.n);
+	return span_has_prefix_nocase(name, stem);
+}
+
+static bool
+is_named(const char *pattern, const char *stream, struct span name)
+{
+	if (!can_begin(pattern, span_of(stream), name) || is_unfinished(name) ||
+		span_equal(name, span_of(stream)))
+		return false;
+	char *expanded = expand(pattern, stream);
+	bool matches = glob_match_name(span_of(expanded), name);
+	free(expanded);
+	return matches;
+}
+
+bool
+sibling_is_named(const struct follow *follow, const struct stream *stream, struct span name)
+{
+	const struct config_list *rotated = &follow->config->rotated;
+	for (size_t i = 0; i < rotated->count; i++) {
+		if (!strchr(rotated->item[i], '/') &&
+			is_named(rotated->item[i], stream->name, name))
+			return true;
+	}
+	return false;
+}
+
+static void
+add_sibling(struct siblings *siblings, const char *folder, const char *name)
+{
+	struct sibling sibling;
+	sibling.path = mem_format("%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
+	bool known = false;
+	for (size_t i = 0; i < siblings->count && !known; i++)
+		known = strcmp(siblings->item[i].path, sibling.path) == 0;
+	if (known || !object_look_at(sibling.path, &sibling.look) || !sibling.look.is_file ||
+		!object_key_of(-1, sibling.path, &sibling.look, &sibling.key)) {
+		free(sibling.path);
+		return;
+	}
+	siblings->item = mem_grow(siblings->item, siblings->count + 1, sizeof *siblings->item);
+	siblings->item[siblings->count++] = sibling;
+}
+
+static void
+list_siblings(
+	struct siblings *siblings, const char *folder, const char *pattern, const char *stream)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		if (entry->d_type != DT_DIR && is_named(pattern, stream, span_of(entry->d_name)))
+			add_sibling(siblings, folder, entry->d_name);
+	}
+	closedir(dir);
+}
+
+static int
+by_birth(const void *a, const void *b)
+{
+	const struct sibling *left = a, *right = b;
+	return (left->look.born_at > right->look.born_at) -
+	       (left->look.born_at < right->look.born_at);
+}
+
+struct siblings
+siblings_find(const struct follow *follow, const struct stream *stream)
+{
+	struct siblings siblings = {NULL, 0};
+	const struct config_list *rotated = &follow->config->rotated;
+	for (size_t i = 0; i < rotated->count; i++) {
+		const char *pattern = rotated->item[i], *slash = strrchr(pattern, '/');
+		char *folder = !slash		   ? mem_text(stream->folder->path)
+			       : pattern[0] == '/' ? mem_copy(pattern, (size_t)(slash - pattern))
+						   : mem_format("%s/%.*s", stream->folder->path,
+							     (int)(slash - pattern), pattern);
+		list_siblings(&siblings, folder, slash ? slash + 1 : pattern, stream->name);
+		free(folder);
+	}
+	if (siblings.count)
+		qsort(siblings.item, siblings.count, sizeof *siblings.item, by_birth);
+	return siblings;
+}
+
+void
+siblings_fini(struct siblings *siblings)
+{
+	for (size_t i = 0; i < siblings->count; i++)
+		free(siblings->item[i].path);
+	free(siblings->item);
+}
