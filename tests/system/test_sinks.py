@@ -5,8 +5,9 @@ import os
 import re
 import subprocess
 
+import lines
 import pytest
-from harness import SyslogNg, SyslogServer, free_port, wait_until
+from harness import SLOWNESS, SyslogNg, SyslogServer, append, free_port, wait_until
 
 TRANSPORTS = {"local": "{0.socket}", "udp": "udp://127.0.0.1:{0.udp}",
               "tcp": "tcp://localhost:{0.tcp}"}
@@ -213,3 +214,48 @@ def test_12_a_server_is_found_again_after_it_restarted(daemon, syslog: SyslogSer
     back = daemon.verb("test-alert")
     assert (gone.returncode, back.returncode) == (1, 0), back.stdout
     assert len(syslog.wait_for(2)) == 2
+
+
+def test_13_an_alert_of_the_daemon_reaches_a_syslog_server(daemon, syslog: SyslogServer):
+    """Given a running daemon, when the two lines come, then a server has the alert in a second."""
+    daemon.configure(sinks=[
+        {"name": "local", "type": "syslog", "address": syslog.socket},
+        {"name": "tcp", "type": "syslog", "address": f"tcp://127.0.0.1:{syslog.tcp}"}])
+    daemon.start()
+
+    append(daemon.log_path("CM01"), lines.pair())
+
+    messages = syslog.wait_for(2, deadline=1 * SLOWNESS)
+    for message in messages:
+        assert (message["program"], message["severity"], message["facility"]) == (
+            "aiwatch", "crit", "daemon")
+        assert message["text"].startswith("CM01: certificate expired, re-provision needed site=")
+    ids = {re.search(r'id="([0-9a-f]{32})"', message["text"])[1] for message in messages}
+    assert len(ids) == 1
+
+
+def test_14_a_site_with_letters_of_its_own_arrives_as_it_is(daemon, syslog: SyslogServer):
+    daemon.configure(sinks=[
+        {"name": "udp", "type": "syslog", "address": f"udp://127.0.0.1:{syslog.udp}"}])
+    daemon.start()
+
+    append(daemon.log_path('Köln "]\\'), lines.pair())
+
+    (message,) = syslog.wait_for(1)
+    text = message["text"].lstrip("\ufeff")
+    assert text.startswith('Köln "]\\: certificate expired')
+    assert 'site="Köln \\"]\\\\"' in text
+
+
+def test_15_a_receiver_in_trouble_gets_each_alert_once_it_is_well(daemon, receiver):
+    """Given a receiver that answers 503 and 429, then it is told again, with the same id."""
+    receiver.answers += [503, 429]
+    daemon.configure(sinks=[webhook(receiver.url)])
+    daemon.start()
+
+    append(daemon.log_path("CM01"), lines.pair())
+
+    documents = receiver.wait_for(3, deadline=30 * SLOWNESS)
+    assert len({document["id"] for document in documents}) == 1
+    wait_until(lambda: daemon.status()["sinks"][0]["pending"] == 0, "nothing waits any more")
+    assert len(receiver.all()) == 3
