@@ -13,7 +13,7 @@ sysusersdir ?= $(prefix)/lib/sysusers.d
 sysconfdir ?= /etc
 
 PKGS   := libpcre2-8 yaml-0.1 sqlite3 libcurl libsystemd jansson libmicrohttpd libcrypto libssl \
-	  libxxhash libarchive
+	  libxxhash libarchive zlib
 PYTHON ?= /usr/bin/python3
 ifeq ($(origin CC),default)
 CC := gcc

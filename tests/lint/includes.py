@@ -22,6 +22,7 @@ OWNERS = {
     "sys/inotify.h": None,
     "archive.h": None,
     "xxhash.h": None,
+    "zlib.h": None,
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
