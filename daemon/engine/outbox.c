@@ -126,6 +126,14 @@ outbox_on_change(struct outbox *outbox, void (*changed)(void *owner), void *owne
 	outbox->changed_owner = owner;
 }
 
+void
+outbox_on_delivery(
+	struct outbox *outbox, void (*delivered)(void *owner, int64_t created_at), void *owner)
+{
+	outbox->delivered = delivered;
+	outbox->delivered_owner = owner;
+}
+
 bool
 outbox_is_full(const struct outbox *outbox)
 {
@@ -255,11 +263,14 @@ on_answer(void *owner, const struct sink_answer *answer)
 	switch (answer->outcome) {
 	case SINK_DELIVERED:
 		outlet->delivered++;
+		if (outbox->delivered)
+			outbox->delivered(outbox->delivered_owner, row->created_at);
 		outlet_forget_error(outlet);
 		note_success(outlet);
 		row_done(lane_leave(row->lane));
 		break;
 	case SINK_REFUSED:
+		outlet->refused++;
 		note_success(outlet);
 		row_bury(lane_leave(row->lane));
 		break;

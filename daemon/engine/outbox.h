@@ -106,6 +106,12 @@ outbox_is_full(const struct outbox *outbox);
 void
 outbox_on_change(struct outbox *outbox, void (*changed)(void *owner), void *owner);
 
+/* Called when a sink acknowledged an alert that was posted at `created_at`. It must only take note.
+ */
+void
+outbox_on_delivery(
+	struct outbox *outbox, void (*delivered)(void *owner, int64_t created_at), void *owner);
+
 /* A sink as `status` shows it; texts borrow until the next call of anything. */
 struct outbox_view {
 	const char *sink;
@@ -114,6 +120,7 @@ struct outbox_view {
 	int64_t oldest_at;  /* wall; TIME_NONE where nothing waits */
 	uint64_t delivered; /* since the start, as is retried */
 	uint64_t retried;
+	uint64_t refused;	/* answers that were final; since the start */
 	uint64_t dead;		/* letters kept now */
 	const char *last_error; /* since the last that was delivered; NULL for none */
 };

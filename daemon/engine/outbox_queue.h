@@ -74,7 +74,7 @@ struct outlet {
 	unsigned failed_sites; /* different ones that failed in this round */
 	int64_t hold;	       /* monotonic: no send before it */
 	int64_t aged;	       /* monotonic: when the old ones were looked for */
-	uint64_t pending, dead_count, delivered, retried;
+	uint64_t pending, dead_count, delivered, retried, refused;
 	struct shared_text *last_error;
 };
 
@@ -116,6 +116,8 @@ struct outbox {
 	uint64_t dead_dropped;
 	void (*changed)(void *owner);
 	void *changed_owner;
+	void (*delivered)(void *owner, int64_t created_at);
+	void *delivered_owner;
 	uint32_t (*random)(void *owner);
 	void *random_owner;
 };

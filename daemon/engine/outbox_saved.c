@@ -174,6 +174,7 @@ outbox_each(const struct outbox *outbox, void (*visit)(void *owner, const struct
 			.oldest_at = oldest_in(outlet),
 			.delivered = outlet->delivered,
 			.retried = outlet->retried,
+			.refused = outlet->refused,
 			.dead = outlet->dead_count,
 			.last_error = outlet->last_error ? outlet->last_error->text : NULL,
 		};
