@@ -189,8 +189,13 @@ check_basic(const char *name, struct err *err)
 }
 
 bool
-check_not_served(const char *text, struct err *err)
+check_listen(const char *text, struct err *err)
 {
-	(void)text;
-	return err_set(err, "is not served by this version: only null is taken");
+	size_t host = host_length(text);
+	if (host > 0 && text[host] == ':' && is_port(text + host + 1))
+		return true;
+	return err_set(err,
+		"\"%s\" is no address to listen on: HOST:PORT as 127.0.0.1:9469 or [::1]:9469 is "
+		"wanted",
+		text);
 }

@@ -496,10 +496,12 @@ static const struct config_key TOP_KEY[] = {
 	{.name = "http",
 		.type = KEY_TEXT,
 		AT(config, http),
-		.check = check_not_served,
+		.check = check_listen,
 		.most = LISTEN_MAX,
 		.standard = "null",
-		.help = "address to serve metrics and the status page on; null for none"},
+		.help = "HOST:PORT to serve metrics, an API and the status page on, without a "
+			"password; "
+			"null for none"},
 	{.name = "outbox",
 		.type = KEY_SECTION,
 		.section = &OUTBOX,

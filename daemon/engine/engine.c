@@ -8,6 +8,7 @@
 #include "daemon/engine/pending.h"
 #include "daemon/engine/report.h"
 #include "daemon/ruleset.h"
+#include "daemon/web/web.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -55,6 +56,9 @@ struct engine {
 	struct sink **sinks;
 	size_t sink_count;
 	struct control *control;
+	struct web *web, *next_web; /* NULL for none; the next one is prepared by a reload */
+	struct counters counters;
+	int64_t read_at; /* of the oldest batch in this turn; TIME_NONE where there was none */
 	bool is_stopping;
 	bool left_behind; /* an input's thread hangs and still holds the queue */
 };
@@ -80,6 +84,21 @@ say_transition(const struct transition *transition)
 		site_state_name(transition->to), transition->why);
 }
 
+/* Ages are counted from the reading of the line, as far as that is not too long ago. */
+static int64_t
+posted_at(const struct engine *engine, int64_t now)
+{
+	bool is_late = engine->read_at != TIME_NONE && engine->read_at < now;
+	return !is_late ? now : now - engine->read_at > MINUTE ? now - MINUTE : engine->read_at;
+}
+
+static void
+on_delivery(void *owner, int64_t created_at)
+{
+	struct engine *engine = owner;
+	counters_add_latency(&engine->counters, clock_wall() - created_at);
+}
+
 /* Hands over what the correlator brought about: to the outbox, and to the next transaction. */
 static void
 post_outcome(struct engine *engine, int64_t now)
@@ -88,7 +107,9 @@ post_outcome(struct engine *engine, int64_t now)
 	for (size_t i = 0; i < outcome->transition_count; i++)
 		say_transition(&outcome->transitions[i]);
 	for (size_t i = 0; i < outcome->alert_count; i++)
-		outbox_post(engine->outbox, &outcome->alerts[i], now);
+		outbox_post(engine->outbox, &outcome->alerts[i], posted_at(engine, now));
+	counters_add_outcome(&engine->counters, outcome);
+	engine->read_at = TIME_NONE;
 	pending_merge_outcome(engine->pending, outcome);
 	outcome_fini(outcome);
 	*outcome = OUTCOME_INIT;
@@ -206,8 +227,11 @@ read_batch(struct engine *engine, struct batch *batch)
 {
 	for (size_t i = 0; i < batch->gap_count; i++)
 		say_gap(batch->input, &batch->gaps[i]);
-	for (size_t i = 0; i < batch->sighting_count; i++)
+	for (size_t i = 0; i < batch->sighting_count; i++) {
+		engine->counters.events[batch->sightings[i].event]++;
 		correlate_sighting(engine->correlate, &batch->sightings[i], &engine->outcome);
+	}
+	engine->read_at = earlier(engine->read_at, batch->read_at);
 	for (size_t i = 0; i < batch->active_site_count; i++)
 		correlate_activity(engine->correlate, batch->active_sites[i], batch->read_at,
 			&engine->outcome);
@@ -315,6 +339,12 @@ make_sinks(struct engine *engine, const struct config *config, struct err *err)
 	return sinks;
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 /* From here on the new configuration is the one that counts: nothing below can fail. */
 static void
 adopt(struct engine *engine, struct config *config, struct rules *rules, struct sink **sinks)
@@ -327,6 +357,11 @@ adopt(struct engine *engine, struct config *config, struct rules *rules, struct 
 		&(struct outbox_options){config->outbox.max_alerts, config->outbox.max_age});
 	outbox_set_sinks(engine->outbox, sinks, config->sink_count);
 	inputs_adopt(engine->inputs);
+	if (!same_text(config->http, web_address(engine->web))) {
+		web_close(engine->web);
+		engine->web = engine->next_web;
+		engine->next_web = NULL;
+	}
 	engine->sinks = sinks;
 	engine->sink_count = config->sink_count;
 	free_sinks(old_sinks, old_count);
@@ -341,12 +376,6 @@ adopt(struct engine *engine, struct config *config, struct rules *rules, struct 
 }
 
 static bool
-same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-static bool
 keeps_its_places(const struct engine *engine, const struct config *config, struct err *err)
 {
 	if (!same_text(config->state, engine->config->state))
@@ -354,6 +383,37 @@ keeps_its_places(const struct engine *engine, const struct config *config, struc
 	if (!same_text(config->control, engine->config->control))
 		return err_set(err, "`control` cannot change by a reload: restart the daemon");
 	return true;
+}
+
+static void
+get_report(void *owner, struct report *report)
+{
+	const struct engine *engine = owner;
+	*report = (struct report){
+		.correlate = engine->correlate,
+		.inputs = engine->inputs,
+		.outbox = engine->outbox,
+		.counters = &engine->counters,
+		.store = engine->store,
+		.config = engine->config,
+		.collector = engine->collector,
+		.config_path = engine->config->path,
+		.config_loaded_at = engine->config_loaded_at,
+		.last_reload_ok = engine->last_reload_ok,
+		.store_trouble = engine->store_trouble,
+		.jit = rules_is_jit(engine->rules),
+		.uptime = clock_monotonic() - engine->started_at,
+		.now = clock_wall(),
+	};
+}
+
+static bool
+prepare_web(struct engine *engine, const struct config *config, struct err *err)
+{
+	if (!config->http || same_text(config->http, web_address(engine->web)))
+		return true;
+	engine->next_web = web_open(config->http, engine->loop, get_report, engine, err);
+	return engine->next_web;
 }
 
 static bool
@@ -365,8 +425,10 @@ prepare(struct engine *engine, struct config *config, struct rules *rules, struc
 	*sinks = make_sinks(engine, config, err);
 	if (!*sinks)
 		return false;
-	if (inputs_prepare(engine->inputs, config, rules, err))
+	if (prepare_web(engine, config, err) && inputs_prepare(engine->inputs, config, rules, err))
 		return true;
+	web_close(engine->next_web);
+	engine->next_web = NULL;
 	free_sinks(*sinks, config->sink_count);
 	return false;
 }
@@ -430,20 +492,9 @@ on_signal(sd_event_source *source, const struct signalfd_siginfo *signal, void *
 json_t *
 engine_status(struct engine *engine, const char *const *names, size_t count)
 {
-	return report_status(
-		&(struct report){
-			.correlate = engine->correlate,
-			.inputs = engine->inputs,
-			.outbox = engine->outbox,
-			.config_path = engine->config->path,
-			.config_loaded_at = engine->config_loaded_at,
-			.last_reload_ok = engine->last_reload_ok,
-			.store_trouble = engine->store_trouble,
-			.jit = rules_is_jit(engine->rules),
-			.uptime = clock_monotonic() - engine->started_at,
-			.now = clock_wall(),
-		},
-		names, count);
+	struct report report;
+	get_report(engine, &report);
+	return report_status(&report, names, count);
 }
 
 bool
@@ -573,6 +624,7 @@ open_loop(struct engine *engine, struct err *err)
 	if (r < 0)
 		return err_system(err, -r, "cannot make the event loop");
 	outbox_on_change(engine->outbox, on_outbox_change, answers);
+	outbox_on_delivery(engine->outbox, on_delivery, engine);
 	sd_event_source_set_floating(answers, true);
 	sd_event_source_unref(answers);
 	return true;
@@ -611,6 +663,7 @@ engine_new(struct config *config, struct rules *rules, struct err *err)
 	engine->config = config;
 	engine->rules = rules;
 	engine->started_at = clock_monotonic();
+	engine->read_at = TIME_NONE;
 	if (gethostname(engine->collector, sizeof engine->collector - 1) != 0)
 		memcpy(engine->collector, "localhost", sizeof "localhost");
 	if (start_up(engine, err))
@@ -670,6 +723,8 @@ engine_free(struct engine *engine)
 	if (!engine)
 		return;
 	control_close(engine->control);
+	web_close(engine->web);
+	web_close(engine->next_web);
 	bool left_behind =
 		engine->inputs && !inputs_stop(engine->inputs, clock_monotonic() + STOP_DEADLINE);
 	inputs_free(engine->inputs);

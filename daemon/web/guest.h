@@ -1,0 +1,14 @@
+#ifndef AIWATCH_WEB_GUEST_H
+#define AIWATCH_WEB_GUEST_H
+
+#include "config/config.h"
+
+/*
+ * Writes the normal form of the configuration as everyone may see it who reaches the HTTP server:
+ * as config_print, and URLs end behind their host, values of headers are "***", users and passwords
+ * of proxies too.
+ */
+void
+guest_config_print(const struct config *config, struct buf *out);
+
+#endif

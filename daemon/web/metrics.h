@@ -1,0 +1,17 @@
+#ifndef AIWATCH_WEB_METRICS_H
+#define AIWATCH_WEB_METRICS_H
+
+#include "daemon/base/buf.h"
+#include "daemon/engine/report.h"
+
+/*
+ * Writes everything that the daemon counts in the Prometheus text format, version 0.0.4
+ * (prometheus.io, "Exposition formats"). Label values are escaped; sites are bounded by what is
+ * followed.
+ */
+void
+metrics_write(const struct report *report, struct buf *out);
+
+#define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+#endif
