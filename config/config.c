@@ -322,9 +322,9 @@ read_main(struct load *load, const char *path)
 	buf_fini(&text);
 }
 
+/* What could be read, whole or not: problems->errors tells. */
 static struct config *
-load_config(
-	const char *path, bool is_lenient, config_check *check, struct config_problems *problems)
+load_any(const char *path, bool is_lenient, config_check *check, struct config_problems *problems)
 {
 	*problems = (struct config_problems){0};
 	struct config *config = mem_new(sizeof *config);
@@ -342,6 +342,14 @@ load_config(
 	sort_problems(config, problems);
 	hide_secrets(problems);
 	free(load);
+	return config;
+}
+
+static struct config *
+load_config(
+	const char *path, bool is_lenient, config_check *check, struct config_problems *problems)
+{
+	struct config *config = load_any(path, is_lenient, check, problems);
 	if (problems->errors == 0)
 		return config;
 	config_free(config);
@@ -364,6 +372,23 @@ struct config *
 config_load_checked(const char *path, config_check *check, struct config_problems *problems)
 {
 	return load_config(path, true, check, problems);
+}
+
+char *
+config_control(const char *path, struct err *err)
+{
+	if (path && access(path, R_OK) != 0) {
+		err_system(err, errno, "%s", path);
+		return NULL;
+	}
+	struct config_problems problems;
+	struct config *config = load_any(path, true, NULL, &problems);
+	char *control = mem_text(config->control);
+	if (!control)
+		err_set(err, "%s: control names no socket", path);
+	config_free(config);
+	config_problems_fini(&problems);
+	return control;
 }
 
 void

@@ -2,6 +2,7 @@
 #define CONFIG_CONFIG_H
 
 #include "daemon/base/buf.h"
+#include "daemon/base/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -185,6 +186,14 @@ config_free(struct config *config); /* takes NULL */
  */
 struct config *
 config_load_lenient(const char *path, struct config_problems *problems);
+
+/*
+ * The control socket that a configuration names, whatever else is wrong with it: a daemon that goes
+ * on with the old configuration can still be asked. To be freed; NULL with a sentence where the
+ * file cannot be read, or what it says of the socket.
+ */
+char *
+config_control(const char *path, struct err *err);
 
 /*
  * As config_load_lenient, and `check` adds what it finds to the other problems before they are put

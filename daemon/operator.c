@@ -1,23 +1,26 @@
 /* The operator's word: `resolve`, `ack` and `silence` are one request to the daemon each. */
+#include "config/config.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/term.h"
 #include "daemon/engine/control.h"
-#include "daemon/setup.h"
 #include "daemon/verb.h"
 
 #include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static int
 tell(const char *config_path, json_t *request, const char *done)
 {
 	struct err err = ERR_INIT;
-	struct config *config = setup_config(config_path, true);
-	if (!config)
+	char *control = config_control(config_find(config_path), &err);
+	if (!control) {
+		fprintf(stderr, "aiwatch: %s\n", err.text);
 		return EXIT_CONFIG;
-	json_t *answer = control_ask(config->control, request, &err);
-	config_free(config);
+	}
+	json_t *answer = control_ask(control, request, &err);
+	free(control);
 	if (!answer) {
 		fprintf(stderr, "aiwatch: %s\n", err.text);
 		return 1;

@@ -1,9 +1,9 @@
+#include "config/config.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/base/term.h"
 #include "daemon/engine/alert.h"
 #include "daemon/engine/control.h"
-#include "daemon/setup.h"
 #include "daemon/verb.h"
 
 #include <getopt.h>
@@ -247,20 +247,18 @@ exit_for(const json_t *status, int wanted, int code)
 static json_t *
 ask(const char *config_path, char **sites, int count, struct err *err)
 {
-	struct config *config = setup_config(config_path, true);
-	if (!config) {
-		err_set(err, "the configuration that names the control socket has errors");
+	char *control = config_control(config_find(config_path), err);
+	if (!control)
 		return NULL;
-	}
 	json_t *names = json_array();
 	for (int i = 0; i < count; i++)
 		json_array_append_new(names, json_string(sites[i]));
 	json_t *request = json_pack("{s:s, s:o}", "verb", "status", "sites", names);
-	json_t *answer = request ? control_ask(config->control, request, err) : NULL;
+	json_t *answer = request ? control_ask(control, request, err) : NULL;
 	if (!request)
 		err_set(err, "a site's name is not UTF-8");
 	json_decref(request);
-	config_free(config);
+	free(control);
 	return answer;
 }
 
