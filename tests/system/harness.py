@@ -85,6 +85,7 @@ class Daemon:
         self.errors = os.path.join(folder, "errors.txt")
         self.output = os.path.join(folder, "output.txt")
         self.process = None
+        self.marks = 0
         self.command = [AIWATCH]
         os.makedirs(self.logs, exist_ok=True)
         self.keys = {
@@ -195,13 +196,12 @@ class Daemon:
         return wait_until(is_there, f"{site} is {state}")
 
     def wait_until_read(self):
-        """All that stands in the files now has been read."""
-        def size():
-            return sum(os.path.getsize(path) for path in
-                       glob.glob(os.path.join(self.logs, "**/*AIUpdateSvc.log"), recursive=True))
-
-        wait_until(lambda: sum(row["bytes_read"] for row in self.status()["inputs"]) >= size(),
-                   "all is read")
+        """All that stands in the files now has been read: a line appended behind it was."""
+        self.marks += 1
+        site = f"MARK{self.marks}"
+        append(self.log_path(site), "Asset Intelligence Catalog Sync Service Warning: 0 : "
+               "6/19/2015 3:00:01 AM: WebException trying to enroll: Status = ProtocolError\r\n")
+        self.wait_for_state(site, "enroll_rejected")
 
 
 class Receiver:

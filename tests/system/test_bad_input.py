@@ -1,0 +1,178 @@
+"""Bad input gets one sentence with the place, the exit code of the contract, and loses nothing."""
+
+import os
+import re
+import subprocess
+
+from harness import AIWATCH, DEADLINE, aiwatch, append, as_nobody, wait_until
+from lines import pair
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def run_to_its_end(daemon):
+    """`run` that is expected to refuse."""
+    return subprocess.run([AIWATCH, "-c", daemon.config, "run"], capture_output=True, text=True,
+                          timeout=DEADLINE, check=False)
+
+
+def test_01_a_missing_configuration_that_was_named(folder):
+    path = folder + "/nowhere.yml"
+    for verb in (["run"], ["check-config"], ["scan", folder]):
+        done = aiwatch("-c", path, *verb)
+        assert done.returncode == 78, verb
+        assert path in done.stderr + done.stdout and "No such file" in done.stderr + done.stdout
+
+
+def test_02_unknown_keys_are_all_named_with_their_places(folder):
+    path = write(folder + "/aiwatch.yml", "stat: /tmp/x\ninputs:\n  - {name: a, pathss: [b]}\n")
+    done = aiwatch("-c", path, "check-config")
+    said = done.stdout + done.stderr
+    assert done.returncode == 78
+    assert re.search(re.escape(path) + r":1:1: .*stat", said), said
+    assert re.search(re.escape(path) + r":3:\d+: .*pathss", said), said
+    assert "did you mean" in said.lower() and "paths" in said
+
+
+def test_03_a_pattern_that_does_not_compile(folder):
+    path = write(folder + "/aiwatch.yml",
+                 "rules:\n  - name: bad\n    event: sync_failed\n    pattern: 'a(b'\n")
+    for verb in ("check-config", "run"):
+        done = aiwatch("-c", path, verb)
+        assert done.returncode == 78, verb
+        assert re.search(re.escape(path) + r":4:\d+: ", done.stdout + done.stderr), done.stderr
+
+
+def test_04_a_good_configuration_is_called_good(daemon):
+    done = daemon.verb("check-config")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_05_the_run_refuses_a_bad_configuration(daemon):
+    daemon.configure(colour="red")
+    done = run_to_its_end(daemon)
+    assert done.returncode == 78
+    assert daemon.config + ":" in done.stderr
+    assert not os.path.exists(daemon.state)
+
+
+def test_06_a_path_that_matches_nothing_is_a_warning_only(daemon):
+    daemon.start()
+    assert daemon.status()["inputs"][0]["files"] == 0
+    assert daemon.verb("check-config").returncode == 0
+
+
+def test_07_a_second_daemon_on_the_same_state_is_refused(daemon):
+    daemon.start()
+    done = run_to_its_end(daemon)
+    assert done.returncode not in (0, None) and done.returncode > 0
+    assert daemon.state in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 2, done.stderr
+    append(daemon.log_path("CM01"), pair())
+    daemon.wait_for_state("CM01", "expired")
+
+
+def test_08_a_state_directory_that_cannot_be_made(daemon):
+    write(daemon.folder + "/file", "")
+    daemon.configure(state=daemon.folder + "/file/state")
+    done = run_to_its_end(daemon)
+    assert done.returncode > 0
+    assert daemon.folder + "/file/state" in done.stderr
+
+
+def test_09_usage_errors_are_64():
+    for words in ([], ["nonsense"], ["run", "--nonsense"], ["resolve"], ["scan"],
+                  ["scan", "--nonsense", "/dev/null"]):
+        done = aiwatch(*words)
+        assert done.returncode == 64, words
+        assert done.stderr, words
+
+
+def test_10_help_and_version():
+    assert re.fullmatch(r"aiwatch \d+\.\d+\.\d+\n", aiwatch("--version").stdout)
+    assert aiwatch("--help").returncode == 0
+    for verb in ("run", "scan", "check-config", "status", "explain", "resolve"):
+        assert f"  {verb} " in aiwatch("--help").stdout
+        done = aiwatch(verb, "--help")
+        assert done.returncode == 0 and verb in done.stdout
+
+
+def test_11_scan_of_a_missing_file_cannot_tell(folder):
+    done = aiwatch("scan", folder + "/nowhere.log")
+    assert done.returncode == 3
+    assert folder + "/nowhere.log" in done.stderr + done.stdout
+
+
+def test_12_scan_reads_the_others_where_one_is_missing(folder):
+    append(folder + "/CM01/AIUpdateSvc.log", pair())
+    done = aiwatch("scan", folder + "/nowhere.log", folder + "/CM01/AIUpdateSvc.log")
+    assert done.returncode == 2
+    assert folder + "/nowhere.log" in done.stderr + done.stdout
+
+
+def test_13_an_unreadable_file_cannot_be_told(folder):
+    path = write(folder + "/AIUpdateSvc.log", pair())
+    os.chmod(path, 0)
+    done = aiwatch("scan", path, command=as_nobody(folder))
+    assert done.returncode == 3
+    assert path in done.stderr + done.stdout and "Permission denied" in done.stderr + done.stdout
+
+
+def test_14_a_file_that_cannot_be_read_stops_no_other(daemon):
+    os.makedirs(daemon.log_path("CM02"))  # a folder where a file is expected
+    daemon.start()
+    append(daemon.log_path("CM01"), pair())
+    daemon.wait_for_state("CM01", "expired")
+
+
+def test_15_status_without_a_daemon_cannot_tell(daemon):
+    done = daemon.verb("status")
+    assert done.returncode == 3
+    assert daemon.control in done.stderr + done.stdout
+
+
+def test_16_resolve_of_an_unknown_site(daemon):
+    daemon.start()
+    done = daemon.verb("resolve", "CM99")
+    assert done.returncode == 1
+    assert "CM99" in done.stderr + done.stdout
+
+
+def test_17_hostile_bytes_harm_nothing(daemon):
+    daemon.start()
+    path = daemon.log_path("CM01")
+    os.makedirs(os.path.dirname(path))
+    with open(path, "ab") as file:
+        file.write(b"\x00" * 100 + b"\n" + b"\xff\xfe\xfd \x1b[31m\xe2\x80\xae\n" + b"x" * 300000
+                   + b"\n" + pair().encode())
+    row = daemon.wait_for_state("CM01", "expired")
+    assert row["occurrences"] == 1
+
+
+def test_18_a_file_that_becomes_readable_is_read(daemon):
+    path = daemon.log_path("CM01")
+    append(path, pair())
+    os.chmod(path, 0)
+    daemon.command = as_nobody(daemon.folder)
+    daemon.start()
+    append(daemon.log_path("CM02"), pair())
+    daemon.wait_for_state("CM02", "expired")
+    assert daemon.site("CM01") is None
+
+    os.chmod(path, 0o644)
+
+    daemon.wait_for_state("CM01", "expired")
+
+
+def test_19_a_state_directory_that_cannot_be_written_stops_no_alert(daemon):
+    os.makedirs(daemon.state)
+    os.chmod(daemon.state, 0o555)
+    daemon.command = as_nobody(daemon.folder)
+    daemon.start()
+    append(daemon.log_path("CM01"), pair())
+    wait_until(daemon.printed, "the alert is out")
+    assert daemon.state in daemon.log()
