@@ -319,25 +319,10 @@ set_durable(struct store *store, bool durable, struct err *err)
 	return true;
 }
 
-/*
- * After a sync that failed, the kernel may hold pages of the log as written that are not: what is
- * in it goes into the database, and the log is begun anew.
- */
-static bool
-settle(struct store *store, struct err *err)
-{
-	if (!store->suspect)
-		return true;
-	if (!store_checkpoint(store, true, err))
-		return false;
-	store->suspect = false;
-	return true;
-}
-
 static bool
 commit(struct store *store, const struct changes *changes, bool durable, struct err *err)
 {
-	if (!settle(store, err) || !set_durable(store, durable, err) ||
+	if (!store_settle(store, err) || !set_durable(store, durable, err) ||
 		!store_sql_run(store, SQL_BEGIN, err))
 		return false;
 	int64_t before = sqlite3_total_changes64(store->db);
@@ -346,11 +331,16 @@ commit(struct store *store, const struct changes *changes, bool durable, struct 
 	if (ok && durable && sqlite3_total_changes64(store->db) == before)
 		ok = store_sql_run(store, SQL_PRIME, err);
 	ok = ok && store_sql_run(store, SQL_COMMIT, err);
-	if (!ok && store->failure == SQLITE_IOERR_FSYNC)
-		store->suspect = true;
+	bool sync_failed = !ok && store->failure == SQLITE_IOERR_FSYNC;
 	if (!ok && !sqlite3_get_autocommit(store->db)) {
 		sqlite3_step(store->prepared[SQL_ROLLBACK]);
 		sqlite3_reset(store->prepared[SQL_ROLLBACK]);
+	}
+	if (sync_failed) {
+		/* At once, while the kernel still has the pages; else before the next commit. */
+		struct err unimportant = ERR_INIT;
+		store->suspect = true;
+		store_settle(store, &unimportant);
 	}
 	return ok;
 }
@@ -377,7 +367,7 @@ store_prune(struct store *store, struct err *err)
 		return true;
 	sqlite3_stmt *prune = store->prepared[SQL_PRUNE_INCIDENTS];
 	store_bind_number(prune, 1, INCIDENTS_KEPT);
-	if (!settle(store, err) || !set_durable(store, false, err) ||
+	if (!store_settle(store, err) || !set_durable(store, false, err) ||
 		!store_sql_run(store, SQL_PRUNE_INCIDENTS, err))
 		return false;
 	store->incidents_put = 0;

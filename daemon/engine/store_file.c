@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,13 +21,13 @@
  *     were not promised.
  *  4. Setting aside takes the log away before the database: no log ever stands beside a database
  *     that it does not belong to.
- *  5. A migration and its version number are one transaction.
+ *  5. After a sync that failed nothing is written before the log has been written again whole.
+ *  6. A migration and its version number are one transaction.
  */
 enum {
 	APPLICATION_ID = 0x41495741, /* "AIWA" */
-	ASIDE_MAX = 9,
-	BUSY_WAIT = 250,	   /* ms; only a person with the sqlite3 shell holds a lock */
-	CHECKED_ALWAYS = 16 << 20, /* bytes of a database that is checked at every opening */
+	BUSY_WAIT = 250,	     /* ms; only a person with the sqlite3 shell holds a lock */
+	CHECKED_ALWAYS = 16 << 20,   /* bytes of a database that is checked at every opening */
 	MEMORY_PAGES = (128 << 20) / 4096, /* in memory, at most */
 	CHECKPOINT_PAGES = 256,		   /* in the log before it is worth a checkpoint */
 };
@@ -151,6 +150,16 @@ migrate(struct store *store, bool *fresh, struct err *err)
 	return true;
 }
 
+/* What the check found, in SQLite's words: damage, or a disk that could not be read just now? */
+static int
+failure_in(const char *finding)
+{
+	static const char CODE[] = "error code=";
+	const char *code = strstr(finding, CODE);
+	int number = code ? atoi(code + sizeof CODE - 1) : 0;
+	return (number & 0xff) == SQLITE_IOERR ? number : SQLITE_CORRUPT;
+}
+
 static bool
 check_pages(struct store *store, struct err *err)
 {
@@ -158,12 +167,14 @@ check_pages(struct store *store, struct err *err)
 	bool ok = sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &statement, NULL) ==
 			  SQLITE_OK &&
 		  sqlite3_step(statement) == SQLITE_ROW;
+	const char *finding = ok ? (const char *)sqlite3_column_text(statement, 0) : NULL;
 	if (!ok) {
 		store_sql_fail(store, "cannot be checked", err);
-	} else if (strcmp((const char *)sqlite3_column_text(statement, 0), "ok") != 0) {
-		store->failure = SQLITE_CORRUPT;
-		ok = err_set(err, "store %s: is damaged: %s", store->path,
-			(const char *)sqlite3_column_text(statement, 0));
+	} else if (strcmp(finding, "ok") != 0) {
+		store->failure = failure_in(finding);
+		ok = err_set(err, "store %s: is damaged: %s", store->path, finding);
+		for (char *p = err->text; (p = strchr(p, '\n'));)
+			*p = ' ';
 	}
 	sqlite3_finalize(statement);
 	return ok;
@@ -182,7 +193,6 @@ configure(struct store *store, struct err *err)
 		    err))
 		return false;
 	store->full_sync = false;
-	store->suspect = false;
 	store->wal_pages = 0;
 	sqlite3_wal_hook(store->db, on_wal, store);
 	return true;
@@ -190,13 +200,21 @@ configure(struct store *store, struct err *err)
 
 /* A clean stop writes the log back and deletes it. */
 static bool
-wants_check(const struct store *store)
+is_unclean(const struct store *store)
 {
-	struct stat database, log;
+	struct stat log;
 	char *path = mem_format("%s-wal", store->path);
 	bool unclean = stat(path, &log) == 0 && log.st_size > 0;
 	free(path);
-	return unclean || (stat(store->path, &database) == 0 && database.st_size < CHECKED_ALWAYS);
+	return unclean;
+}
+
+static bool
+wants_check(const struct store *store)
+{
+	struct stat database;
+	return store->suspect ||
+	       (stat(store->path, &database) == 0 && database.st_size < CHECKED_ALWAYS);
 }
 
 static bool
@@ -209,6 +227,7 @@ open_database(struct store *store, bool *fresh, struct err *err)
 		return err_system(err, errno, "store %s: cannot be opened", store->path);
 	}
 	close(fd);
+	store->suspect = is_unclean(store); /* nobody knows how the last syncs ended */
 	bool check = wants_check(store);
 	if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 		    NULL) != SQLITE_OK)
@@ -238,45 +257,6 @@ open_disk(struct store *store, struct err *err)
 	default:
 		return DISK_UNUSABLE;
 	}
-}
-
-/* The first free number, or the last. */
-static char *
-aside_name(const struct store *store)
-{
-	for (int n = 1;; n++) {
-		char *name = mem_format("%s.set-aside.%d", store->path, n);
-		if (n == ASIDE_MAX || access(name, F_OK) != 0)
-			return name;
-		free(name);
-	}
-}
-
-static bool
-set_aside(struct store *store, struct err *err)
-{
-	static const char *const SUFFIX[] = {"-wal", "-shm", ""}; /* invariant 4 */
-	struct err why = *err;
-	char *name = aside_name(store);
-	bool ok = true;
-	for (size_t i = 0; i < COUNT(SUFFIX) && ok; i++) {
-		char *from = mem_format("%s%s", store->path, SUFFIX[i]);
-		char *to = mem_format("%s%s", name, SUFFIX[i]);
-		unlink(to);
-		ok = rename(from, to) == 0 || errno == ENOENT ||
-		     err_system(err, errno, "%s; it cannot be renamed", why.text);
-		free(from);
-		free(to);
-	}
-	int directory = open(store->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (directory >= 0) {
-		fsync(directory);
-		close(directory);
-	}
-	if (ok)
-		err_set(err, "%s; set aside as %s, a new one is begun", why.text, name);
-	free(name);
-	return ok;
 }
 
 /* The path as a URI, with what has a meaning there escaped: sqlite.org/uri.html */
@@ -358,73 +338,11 @@ fall_back(struct store *store, struct err *err)
 	return STORE_MEMORY;
 }
 
-/* False: cannot be made, *fatal tells whether that is the disk's state or a mistake. */
-static bool
-make_directory(const struct store *store, bool *fatal, struct err *err)
-{
-	struct stat status;
-	*fatal = false;
-	if (mkdir(store->directory, 0750) == 0) {
-		char *parent = mem_format("%s/..", store->directory);
-		int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		free(parent);
-		if (fd >= 0) {
-			fsync(fd);
-			close(fd);
-		}
-		return true;
-	}
-	int code = errno;
-	if (code == EEXIST && stat(store->directory, &status) == 0) {
-		*fatal = !S_ISDIR(status.st_mode);
-		return !*fatal || err_system(err, ENOTDIR, "state directory %s", store->directory);
-	}
-	*fatal = code != ENOSPC && code != EROFS && code != EDQUOT;
-	return err_system(err, code, "cannot make the state directory %s", store->directory);
-}
-
-/* False: held by another process (*held), or it cannot be made. */
-static bool
-take_lock(struct store *store, bool *held, struct err *err)
-{
-	char *path = mem_format("%s/aiwatch.lock", store->directory);
-	char text[24] = "";
-	bool ok = false;
-	*held = false;
-	bool writable = true;
-	store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-	if (store->lock < 0) {
-		err_system(err, errno, "state directory %s: cannot be written", store->directory);
-		writable = false;
-		store->lock = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	if (store->lock >= 0 && flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
-		*held = errno == EWOULDBLOCK;
-		err_system(err, errno, "cannot lock %s", path);
-		ssize_t n = pread(store->lock, text, sizeof text - 1, 0);
-		text[n > 0 ? n : 0] = '\0';
-		text[strcspn(text, "\n")] = '\0';
-		if (*held)
-			err_set(err, "state directory %s: in use by another aiwatch%s%s",
-				store->directory, text[0] ? ", process " : "", text);
-		close(store->lock);
-		store->lock = -1;
-	} else if (writable) {
-		/* On a full disk the number is missing, the lock holds all the same. */
-		int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
-		if (ftruncate(store->lock, 0) != 0 || pwrite(store->lock, text, (size_t)n, 0) != n)
-			log_debug("%s: the process number could not be written", path);
-		ok = true;
-	}
-	free(path);
-	return ok;
-}
-
 static enum store_opened
 open_or_set_aside(struct store *store, struct err *err)
 {
 	enum disk disk = open_disk(store, err);
-	if (disk == DISK_DAMAGED && set_aside(store, err)) {
+	if (disk == DISK_DAMAGED && store_set_aside(store, err)) {
 		struct err why = *err;
 		disk = open_disk(store, err);
 		if (disk == DISK_NEW) {
@@ -456,9 +374,9 @@ store_open(const char *directory, struct store **opened, struct err *err)
 	store->lock = -1;
 	store->incidents_put = PRUNE_AFTER;
 	pthread_mutex_init(&store->mutex, NULL);
-	if (!make_directory(store, &fatal, err))
+	if (!store_make_directory(store, &fatal, err))
 		how = fatal ? STORE_REFUSED : STORE_MEMORY;
-	else if (take_lock(store, &held, err))
+	else if (store_take_lock(store, &held, err))
 		how = open_or_set_aside(store, err);
 	else if (held)
 		how = STORE_REFUSED;
@@ -477,6 +395,10 @@ store_close(struct store *store)
 {
 	if (!store)
 		return;
+	/* Closing writes the log back. */
+	struct err err = ERR_INIT;
+	if (store->db && !store_settle(store, &err))
+		log_warning("%s", err.text);
 	close_database(store);
 	if (store->lock >= 0)
 		close(store->lock);
@@ -500,16 +422,16 @@ move_to_disk(struct store *store)
 	bool fatal, held;
 	struct store disk = {
 		.directory = store->directory, .path = store->path, .lock = store->lock};
-	if (!make_directory(&disk, &fatal, &err))
+	if (!store_make_directory(&disk, &fatal, &err))
 		return;
-	if (disk.lock < 0 && !take_lock(&disk, &held, &err)) {
+	if (disk.lock < 0 && !store_take_lock(&disk, &held, &err)) {
 		if (disk.lock >= 0)
 			close(disk.lock);
 		return;
 	}
 	store->lock = disk.lock;
 	err_set(&err, "store %s: could not be read", store->path);
-	if (store->set_first && !set_aside(&disk, &err))
+	if (store->set_first && !store_set_aside(&disk, &err))
 		return;
 	store->set_first = false;
 	enum store_opened how = open_or_set_aside(&disk, &err);
@@ -528,11 +450,50 @@ move_to_disk(struct store *store)
 	log_notice("store %s: can be written again, everything is kept from now on", store->path);
 }
 
+/*
+ * A sync that failed may leave pages of the log that the kernel takes for written and that are not:
+ * what is appended behind such a hole would not be read back after a power loss, and what is
+ * written back into the database could not be mended from the log. So the log is written over with
+ * itself, and synced.
+ */
+bool
+store_settle(struct store *store, struct err *err)
+{
+	enum { CHUNK = 32768 };
+	sqlite3_file *log = NULL;
+	sqlite3_int64 size = 0;
+	if (!store->suspect || store->memory)
+		return true;
+	sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, (void *)&log);
+	if (!log || !log->pMethods)
+		return true; /* no log yet */
+	char *bytes = mem_array(CHUNK, 1);
+	int code = log->pMethods->xFileSize(log, &size);
+	for (sqlite3_int64 at = 0; at < size && code == SQLITE_OK; at += CHUNK) {
+		int n = size - at < CHUNK ? (int)(size - at) : CHUNK;
+		code = log->pMethods->xRead(log, bytes, n, at);
+		if (code == SQLITE_OK)
+			code = log->pMethods->xWrite(log, bytes, n, at);
+	}
+	free(bytes);
+	if (code == SQLITE_OK)
+		code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+	store->suspect = code != SQLITE_OK;
+	if (store->suspect) {
+		store->failure = code;
+		err_set(err, "store %s: its log cannot be written: %s", store->path,
+			sqlite3_errstr(code));
+	}
+	return !store->suspect;
+}
+
 bool
 store_checkpoint(struct store *store, bool all, struct err *err)
 {
 	int mode = all ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
 	int pages = 0, done = 0;
+	if (!store_settle(store, err))
+		return false;
 	int code = sqlite3_wal_checkpoint_v2(store->db, NULL, mode, &pages, &done);
 	if (code != SQLITE_OK && (all || code != SQLITE_BUSY)) {
 		store_sql_fail(store, "cannot write its log back", err);

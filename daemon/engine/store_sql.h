@@ -8,9 +8,9 @@
 #include <sqlite3.h>
 
 /*
- * Inside the store: store_file.c has what concerns the file (lock, opening, setting aside,
- * migrations, checkpoints), store.c writes what stands in it, store_read.c reads it. Nobody else
- * includes this.
+ * Inside the store: store_directory.c has what concerns the directory (lock, setting aside),
+ * store_file.c the database in it (opening, migrations, checkpoints), store.c writes what stands
+ * there, store_read.c reads it. Nobody else includes this.
  */
 enum statement {
 	SQL_BEGIN,
@@ -79,9 +79,26 @@ store_sql_run(struct store *store, enum statement which, struct err *err);
 bool
 store_sql_exec(struct store *store, const char *sql, struct err *err);
 
+/* Where it fails, *fatal tells a mistake from what the disk is to blame for. */
+bool
+store_make_directory(const struct store *store, bool *fatal, struct err *err);
+
+/* Where it fails, *held tells another process from a lock file that cannot be made. */
+bool
+store_take_lock(struct store *store, bool *held, struct err *err);
+
+/* Renames the database, its log first; err holds why, and gets the name. */
+bool
+store_set_aside(struct store *store, struct err *err);
+
 /* Keeps the newest incidents of each site, and those that last. */
 bool
 store_prune(struct store *store, struct err *err);
+
+/* Where a sync failed, or may have: writes the log once more. Nothing else may be written before.
+ */
+bool
+store_settle(struct store *store, struct err *err);
 
 /* Writes the log back. `all`: also waits for readers and lets the next commit begin a new one. */
 bool
