@@ -1,0 +1,97 @@
+#ifndef AIWATCH_ENGINE_ENGINE_PARTS_H
+#define AIWATCH_ENGINE_ENGINE_PARTS_H
+
+#include "daemon/engine/control.h"
+#include "daemon/engine/engine.h"
+#include "daemon/engine/inputs.h"
+#include "daemon/engine/pending.h"
+#include "daemon/engine/report.h"
+#include "daemon/web/web.h"
+
+#include <systemd/sd-event.h>
+
+/*
+ * What the files of the engine share: engine.c (boot, loop, teardown), engine_turn.c (one turn),
+ * engine_config.c (what a configuration makes, and reload), engine_request.c (status and orders).
+ */
+struct engine {
+	struct config *config;
+	struct rules *rules;
+	int64_t config_loaded_at;
+	bool last_reload_ok;
+	int64_t started_at; /* monotonic */
+	char collector[256];
+
+	sd_event *loop;
+	sd_event_source *on_queue;
+	sd_event_source *on_due;  /* wall clock: what the correlator waits for */
+	sd_event_source *on_wait; /* monotonic: retries of sinks and store, inputs to reap */
+
+	struct store *store;
+	bool store_keeps;	  /* false where it is in memory only */
+	char store_trouble[1024]; /* "" while the store works */
+	int64_t store_backoff;
+	int64_t store_retry_at; /* monotonic */
+
+	struct queue *queue;
+	struct inputs *inputs;
+	struct correlate *correlate;
+	struct pending *pending;
+	struct outcome outcome; /* of this turn */
+	struct outbox *outbox;
+	struct sink **sinks;
+	size_t sink_count;
+	struct control *control;
+	struct web *web, *next_web; /* NULL for none; the next one is prepared by a reload */
+	struct counters counters;
+	int64_t read_at; /* of the oldest batch in this turn; TIME_NONE where there was none */
+	bool is_stopping;
+	bool left_behind; /* an input's thread hangs and still holds the queue */
+};
+
+/* engine_turn.c: the handlers of the loop; each ends with engine_end_turn: persist, then speak. */
+int
+engine_on_queue(sd_event_source *source, int fd, uint32_t events, void *owner);
+int
+engine_on_due(sd_event_source *source, uint64_t at, void *owner);
+int
+engine_on_wait(sd_event_source *source, uint64_t at, void *owner);
+int
+engine_on_answers(sd_event_source *source, void *owner);
+void
+engine_on_outbox_change(void *owner);
+void
+engine_on_delivery(void *owner, int64_t created_at);
+
+/* Takes what waits, at most one transaction's worth; false once the queue is empty. */
+bool
+engine_take_batches(struct engine *engine);
+
+/* One transaction with all that waits; while the store is in trouble only its timer tries again. */
+void
+engine_commit(struct engine *engine);
+void
+engine_end_turn(struct engine *engine);
+
+/*
+ * engine_config.c: prepare makes all that a configuration names and changes nothing; false with a
+ * sentence. Adopt takes config, rules and sinks over and cannot fail.
+ */
+bool
+engine_prepare(struct engine *engine, struct config *config, struct rules *rules,
+	struct sink ***sinks, struct err *err);
+void
+engine_adopt(
+	struct engine *engine, struct config *config, struct rules *rules, struct sink **sinks);
+struct correlate_options
+engine_correlate_options(const struct config *config);
+void
+engine_free_sinks(struct sink **sinks, size_t count);
+
+/* engine_request.c: what the control socket and the web server ask. */
+json_t *
+engine_on_request(void *owner, const json_t *request);
+void
+engine_get_report(void *owner, struct report *report);
+
+#endif

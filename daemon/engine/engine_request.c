@@ -1,0 +1,109 @@
+#include "daemon/engine/engine_parts.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void
+engine_get_report(void *owner, struct report *report)
+{
+	const struct engine *engine = owner;
+	*report = (struct report){
+		.correlate = engine->correlate,
+		.inputs = engine->inputs,
+		.outbox = engine->outbox,
+		.counters = &engine->counters,
+		.store = engine->store,
+		.config = engine->config,
+		.collector = engine->collector,
+		.config_path = engine->config->path,
+		.config_loaded_at = engine->config_loaded_at,
+		.last_reload_ok = engine->last_reload_ok,
+		.store_trouble = engine->store_trouble,
+		.jit = rules_is_jit(engine->rules),
+		.uptime = clock_monotonic() - engine->started_at,
+		.now = clock_wall(),
+	};
+}
+
+json_t *
+engine_status(struct engine *engine, const char *const *names, size_t count)
+{
+	struct report report;
+	engine_get_report(engine, &report);
+	return report_status(&report, names, count);
+}
+
+bool
+engine_obey(struct engine *engine, const struct engine_order *order, struct err *err)
+{
+	int64_t now = clock_wall();
+	struct outcome *outcome = &engine->outcome;
+	bool ok = false;
+	switch (order->word) {
+	case ENGINE_RESOLVE:
+		ok = correlate_resolve(engine->correlate, order->site, now, outcome, err);
+		break;
+	case ENGINE_ACK:
+		ok = correlate_ack(engine->correlate, order->site, now, outcome, err);
+		break;
+	case ENGINE_SILENCE:
+		ok = correlate_silence(engine->correlate, order->site, now + order->duration,
+			order->reason, now, outcome, err);
+		break;
+	}
+	engine_end_turn(engine);
+	return ok;
+}
+
+static json_t *
+answer_status(struct engine *engine, const json_t *request)
+{
+	const json_t *sites = json_object_get(request, "sites");
+	size_t count = json_array_size(sites);
+	const char **names = mem_array(count, sizeof *names);
+	for (size_t i = 0; i < count; i++) {
+		const char *name = json_string_value(json_array_get(sites, i));
+		names[i] = name ? name : "";
+	}
+	json_t *answer = engine_status(engine, names, count);
+	free(names);
+	return answer;
+}
+
+static json_t *
+answer_order(struct engine *engine, enum engine_word word, const json_t *request)
+{
+	struct err err = ERR_INIT;
+	struct engine_order order = {
+		.word = word,
+		.site = json_string_value(json_object_get(request, "site")),
+		.duration = json_integer_value(json_object_get(request, "duration")),
+		.reason = json_string_value(json_object_get(request, "reason")),
+	};
+	if (!order.site)
+		return json_pack("{s:s}", "error", "the request names no site");
+	if (!engine_obey(engine, &order, &err))
+		return json_pack("{s:s}", "error", err.text);
+	return engine_status(engine, &order.site, 1);
+}
+
+json_t *
+engine_on_request(void *owner, const json_t *request)
+{
+	static const char *const WORD[] = {
+		[ENGINE_RESOLVE] = "resolve",
+		[ENGINE_ACK] = "ack",
+		[ENGINE_SILENCE] = "silence",
+	};
+	const char *verb = json_string_value(json_object_get(request, "verb"));
+	if (verb && strcmp(verb, "status") == 0)
+		return answer_status(owner, request);
+	for (size_t i = 0; verb && i < COUNT(WORD); i++) {
+		if (strcmp(verb, WORD[i]) == 0)
+			return answer_order(owner, (enum engine_word)i, request);
+	}
+	return json_pack("{s:s}", "error", "the request names no verb that the daemon knows");
+}

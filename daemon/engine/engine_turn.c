@@ -1,0 +1,250 @@
+#include "daemon/engine/engine_parts.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { TURN_LIMIT = 256 }; /* batches in one transaction */
+
+#define STORE_RETRY	SECOND /* after a commit that failed; doubled up to */
+#define STORE_RETRY_MAX MINUTE
+#define REAP_INTERVAL	(SECOND / 2)
+
+static void
+say_transition(const struct transition *transition)
+{
+	log_notice("site %s: %s -> %s (%s)", transition->site, site_state_name(transition->from),
+		site_state_name(transition->to), transition->why);
+}
+
+/* Ages are counted from the reading of the line, as far as that is not too long ago. */
+static int64_t
+posted_at(const struct engine *engine, int64_t now)
+{
+	bool is_late = engine->read_at != TIME_NONE && engine->read_at < now;
+	return !is_late ? now : now - engine->read_at > MINUTE ? now - MINUTE : engine->read_at;
+}
+
+void
+engine_on_delivery(void *owner, int64_t created_at)
+{
+	struct engine *engine = owner;
+	counters_add_latency(&engine->counters, clock_wall() - created_at);
+}
+
+/* Hands over what the correlator brought about: to the outbox, and to the next transaction. */
+static void
+post_outcome(struct engine *engine, int64_t now)
+{
+	struct outcome *outcome = &engine->outcome;
+	for (size_t i = 0; i < outcome->transition_count; i++)
+		say_transition(&outcome->transitions[i]);
+	for (size_t i = 0; i < outcome->alert_count; i++)
+		outbox_post(engine->outbox, &outcome->alerts[i], posted_at(engine, now));
+	counters_add_outcome(&engine->counters, outcome);
+	engine->read_at = TIME_NONE;
+	pending_merge_outcome(engine->pending, outcome);
+	outcome_fini(outcome);
+	*outcome = OUTCOME_INIT;
+}
+
+static void
+arm(sd_event_source *source, int64_t at)
+{
+	if (at == TIME_NONE) {
+		sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		return;
+	}
+	sd_event_source_set_time(source, at > 0 ? (uint64_t)at : 0);
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	if (a == TIME_NONE || b == TIME_NONE)
+		return a == TIME_NONE ? b : a;
+	return a < b ? a : b;
+}
+
+static void
+arm_timers(struct engine *engine)
+{
+	int64_t monotonic = clock_monotonic();
+	int64_t wait = outbox_next_due(engine->outbox);
+	if (engine->store_retry_at)
+		wait = earlier(wait, engine->store_retry_at);
+	if (inputs_is_reaping(engine->inputs))
+		wait = earlier(wait, monotonic + REAP_INTERVAL);
+	arm(engine->on_wait, wait);
+	arm(engine->on_due, correlate_next_due(engine->correlate));
+	/* The file is the buffer: while the outbox is full nothing is taken, so the inputs pause.
+	 */
+	bool pause = outbox_is_full(engine->outbox);
+	sd_event_source_set_enabled(engine->on_queue, pause ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
+static void
+store_failed(struct engine *engine, const struct err *err)
+{
+	if (!engine->store_trouble[0])
+		log_error("the store does not take what happens; alerts go on, what is not kept "
+			  "would "
+			  "be read again after a restart: %s",
+			err->text);
+	memcpy(engine->store_trouble, err->text, sizeof engine->store_trouble);
+	int64_t next = engine->store_backoff * 2;
+	engine->store_backoff = !engine->store_backoff	 ? STORE_RETRY
+				: next > STORE_RETRY_MAX ? STORE_RETRY_MAX
+							 : next;
+	engine->store_retry_at = clock_monotonic() + engine->store_backoff;
+}
+
+static void
+store_worked(struct engine *engine)
+{
+	if (engine->store_backoff)
+		log_notice("the store works again; all that waited is kept");
+	if (engine->store_keeps)
+		engine->store_trouble[0] = '\0';
+	engine->store_backoff = 0;
+	engine->store_retry_at = 0;
+}
+
+/* One transaction with all that waits. While the store is in trouble only its timer tries again. */
+void
+engine_commit(struct engine *engine)
+{
+	if (pending_is_empty(engine->pending) && !outbox_has_changes(engine->outbox))
+		return;
+	if (engine->store_retry_at > clock_monotonic()) {
+		outbox_saved(engine->outbox, false);
+		return;
+	}
+	struct changes changes = {0};
+	struct err err = ERR_INIT;
+	pending_collect(engine->pending, engine->correlate, &changes);
+	outbox_collect(engine->outbox, &changes);
+	bool durable = changes.incident_count > 0 || changes.posting_count > 0;
+	bool stored = store_commit(engine->store, &changes, durable, &err);
+	if (stored)
+		pending_saved(engine->pending);
+	outbox_saved(engine->outbox, stored);
+	if (stored)
+		store_worked(engine);
+	else
+		store_failed(engine, &err);
+}
+
+/* The end of every turn: persist, then speak, then arm the timers. */
+void
+engine_end_turn(struct engine *engine)
+{
+	int64_t now = clock_wall();
+	post_outcome(engine, now);
+	engine_commit(engine);
+	outbox_tick(engine->outbox, now, clock_monotonic());
+	arm_timers(engine);
+}
+
+static void
+say_gap(const struct input *input, const struct gap *gap)
+{
+	log_warning("input %s: gap (%s) in %s at offset %" PRIu64 ", %" PRIu64 " bytes",
+		input_name(input), gap_reason_name(gap->reason), gap->file, gap->offset,
+		gap->bytes);
+}
+
+static void
+read_batch(struct engine *engine, struct batch *batch)
+{
+	for (size_t i = 0; i < batch->gap_count; i++)
+		say_gap(batch->input, &batch->gaps[i]);
+	for (size_t i = 0; i < batch->sighting_count; i++) {
+		engine->counters.events[batch->sightings[i].event]++;
+		correlate_sighting(engine->correlate, &batch->sightings[i], &engine->outcome);
+	}
+	engine->read_at = earlier(engine->read_at, batch->read_at);
+	for (size_t i = 0; i < batch->active_site_count; i++)
+		correlate_activity(engine->correlate, batch->active_sites[i], batch->read_at,
+			&engine->outcome);
+	for (size_t i = 0; i < batch->backlog_ended_count; i++)
+		correlate_backlog_end(engine->correlate, batch->backlog_ended[i], batch->read_at,
+			&engine->outcome);
+	pending_merge_batch(engine->pending, batch);
+}
+
+bool
+engine_take_batches(struct engine *engine)
+{
+	struct batch *batch = NULL;
+	for (int i = 0; i < TURN_LIMIT; i++) {
+		batch = queue_take(engine->queue);
+		if (!batch)
+			return false;
+		read_batch(engine, batch);
+	}
+	return true;
+}
+
+int
+engine_on_queue(sd_event_source *source, int fd, uint32_t events, void *owner)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	struct engine *engine = owner;
+	engine_take_batches(engine);
+	engine_end_turn(engine);
+	return 0;
+}
+
+int
+engine_on_due(sd_event_source *source, uint64_t at, void *owner)
+{
+	(void)source;
+	(void)at;
+	struct engine *engine = owner;
+	correlate_tick(engine->correlate, clock_wall(), &engine->outcome);
+	engine_end_turn(engine);
+	return 0;
+}
+
+static void
+on_input_gone(void *owner, const struct input *input)
+{
+	struct engine *engine = owner;
+	while (engine_take_batches(engine))
+		;
+	log_info("input %s is no longer followed", input_name(input));
+	engine_commit(engine);
+	pending_forget_input(engine->pending, input);
+}
+
+int
+engine_on_wait(sd_event_source *source, uint64_t at, void *owner)
+{
+	(void)source;
+	(void)at;
+	struct engine *engine = owner;
+	inputs_reap(engine->inputs, on_input_gone, engine);
+	engine_end_turn(engine);
+	return 0;
+}
+
+/* An answer of a sink came: it is kept with the next transaction, which is now. */
+int
+engine_on_answers(sd_event_source *source, void *owner)
+{
+	sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	engine_end_turn(owner);
+	return 0;
+}
+
+void
+engine_on_outbox_change(void *owner)
+{
+	sd_event_source_set_enabled(owner, SD_EVENT_ONESHOT);
+}
