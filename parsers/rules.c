@@ -5,6 +5,7 @@
 #include "parsers/literal.h"
 #include "parsers/scan.h"
 #include "parsers/text.h"
+#include "parsers/utf8.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -47,6 +48,7 @@ struct rules_scratch {
 	pcre2_match_context *limits;
 	pcre2_jit_stack *jit_stack;
 	struct buf cause, safe_cause;
+	struct buf repaired; /* a subject that was no UTF-8 */
 };
 
 static void
@@ -141,9 +143,12 @@ compile_pattern(struct rule *rule, struct err *err)
 	PCRE2_SIZE offset;
 	if (strlen(pattern) > PATTERN_LIMIT)
 		return err_set(err, "the pattern is longer than %d bytes", PATTERN_LIMIT);
+	/*
+	 * Not PCRE2_MATCH_INVALID_UTF: with it and the JIT, 10.42 misses letters beyond ASCII that
+	 * \D, \W and \S should match.
+	 */
 	rule->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-		PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C, &code, &offset,
-		NULL);
+		PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &code, &offset, NULL);
 	if (rule->code)
 		return true;
 	unsigned char words[256];
@@ -308,6 +313,7 @@ rules_scratch_free(struct rules_scratch *scratch)
 	pcre2_jit_stack_free(scratch->jit_stack);
 	buf_fini(&scratch->cause);
 	buf_fini(&scratch->safe_cause);
+	buf_fini(&scratch->repaired);
 	free(scratch);
 }
 
@@ -365,11 +371,22 @@ match_rule(const struct rule *rule, struct rules_scratch *scratch, struct span s
 	if (literal.n && !span_find(subject, literal))
 		return RULES_NONE;
 	const char *start = subject.p ? subject.p : "";
-	int code = pcre2_match(
-		rule->code, (PCRE2_SPTR)start, subject.n, 0, 0, scratch->match, scratch->limits);
+	int code = pcre2_match(rule->code, (PCRE2_SPTR)start, subject.n, 0, PCRE2_NO_UTF_CHECK,
+		scratch->match, scratch->limits);
 	if (code >= 0)
 		return RULES_MATCH;
 	return code == PCRE2_ERROR_NOMATCH ? RULES_NONE : RULES_LIMITED;
+}
+
+/* What PCRE2 is told not to check. */
+static struct span
+valid_subject(struct rules_scratch *scratch, struct span subject)
+{
+	if (utf8_is_valid(subject))
+		return subject;
+	buf_clear(&scratch->repaired);
+	utf8_repair(&scratch->repaired, subject);
+	return buf_span(&scratch->repaired);
 }
 
 enum rules_outcome
@@ -384,7 +401,8 @@ rules_match(const struct rules *rules, struct rules_scratch *scratch, const stru
 		uint32_t severities = rule->definition.severities;
 		if (severities && !(severities & UINT32_C(1) << frame->severity))
 			continue;
-		struct span subject = rule->definition.against_record ? record : frame->message;
+		struct span subject = valid_subject(
+			scratch, rule->definition.against_record ? record : frame->message);
 		enum rules_outcome one = match_rule(rule, scratch, subject);
 		if (one == RULES_NONE)
 			continue;

@@ -79,7 +79,7 @@ struct rules_match {
 /*
  * Finds the rule of a framed record. `message` is the frame's message, `record` the whole record
  * with its continuation lines joined by LF (may equal the first line). Neither need be valid UTF-8:
- * invalid bytes never match and never fail. Bounded time: PCRE2's match and depth limits.
+ * what is invalid counts as U+FFFD. Bounded time: PCRE2's match and depth limits.
  */
 enum rules_outcome
 rules_match(const struct rules *rules, struct rules_scratch *scratch, const struct frame *frame,
