@@ -69,8 +69,8 @@ outbox_post(struct outbox *outbox, const struct alert *alert, int64_t now);
 
 /*
  * Sets the postings, changed and done of `changes` to what is to be stored; it stays valid until
- * outbox_saved. outbox_has_changes tells whether anything new is among it; attempts that failed,
- * and what a transaction that failed left over, are no reason for one, they ride along.
+ * outbox_saved. outbox_has_changes tells whether there is a reason for a transaction: something
+ * new, or left over by one that failed. Attempts that failed are none, they ride along.
  */
 void
 outbox_collect(struct outbox *outbox, struct changes *changes);
@@ -79,8 +79,9 @@ outbox_has_changes(const struct outbox *outbox);
 
 /*
  * The transaction with the collected changes is over. `stored`: they are in the store. Else it
- * failed, or there is no store, and alerts go on regardless: documents stay in memory and go to
- * their sinks, and the next outbox_collect brings what is still to be stored again.
+ * failed, was not tried, or there is no store, and alerts go on regardless: all that was posted
+ * goes to its sinks, from documents that stay in memory, and outbox_collect brings again what is
+ * still to be stored.
  */
 void
 outbox_saved(struct outbox *outbox, bool stored);

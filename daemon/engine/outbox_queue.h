@@ -113,6 +113,7 @@ struct outbox {
 	uint64_t waiting;	/* neither dead nor done */
 	int64_t now, monotonic; /* of the last tick */
 	bool news;
+	bool collected_news; /* what of it the transaction that is under way has */
 	uint64_t dead_dropped;
 	void (*changed)(void *owner);
 	void *changed_owner;

@@ -89,6 +89,7 @@ outbox_collect(struct outbox *outbox, struct changes *changes)
 	changes->changed = outbox->changes;
 	changes->done_count = collect_rows(outbox, true, changes->changed_count);
 	changes->done = outbox->changes ? outbox->changes + changes->changed_count : NULL;
+	outbox->collected_news = outbox->news;
 	outbox->news = false;
 }
 
@@ -137,13 +138,15 @@ outbox_saved(struct outbox *outbox, bool stored)
 		document->collected = false;
 	}
 	DL_FOREACH_SAFE (outbox->documents, document, after) {
-		if (document->collected)
+		if (document->collected || !stored)
 			release_document(outbox, document, stored && outbox->store);
 	}
 	/* Without a store there is nothing to delete from. */
 	for (size_t i = 0; i < outbox->collected.count; i++)
 		release_row(outbox->collected.item[i], stored || !outbox->store);
 	outbox->collected.count = 0;
+	outbox->news = outbox->store && (outbox->news || (!stored && outbox->collected_news));
+	outbox->collected_news = false;
 	DL_FOREACH_SAFE (outbox->finished, document, after) {
 		DL_DELETE(outbox->finished, document);
 		outbox_free_document(outbox, document);

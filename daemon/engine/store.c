@@ -19,7 +19,7 @@ const char *const STORE_SQL[STATEMENTS] = {
 	[SQL_FIND_INPUT] = "SELECT id FROM input WHERE name = ?1",
 	[SQL_PUT_POSITION] = "INSERT OR REPLACE INTO position VALUES"
 			     " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-			     " ?16)",
+			     " ?16, ?17, ?18)",
 	[SQL_FORGET_POSITION] = "DELETE FROM position WHERE input = ?1 AND generation = ?2",
 	[SQL_PUT_LEDGER] = "INSERT OR REPLACE INTO ledger VALUES (?1, ?2, ?3, ?4)",
 	[SQL_FORGET_LEDGER] = "DELETE FROM ledger WHERE input = ?1 AND generation = ?2",
@@ -39,7 +39,7 @@ const char *const STORE_SQL[STATEMENTS] = {
 			     " (SELECT 1 FROM delivery WHERE serial = ?1)",
 	[SQL_EACH_POSITION] = "SELECT generation, path, seen_at, state, offset, size, changed_at,"
 			      " born_at, object, head_length, head, anchor_length, anchor,"
-			      " backlog_until, reader FROM position WHERE input ="
+			      " backlog_until, reader, proof, packed FROM position WHERE input ="
 			      " (SELECT id FROM input WHERE name = ?1) ORDER BY generation",
 	[SQL_EACH_SITE] = "SELECT saved FROM site ORDER BY name",
 	[SQL_EACH_DELIVERY] = "SELECT serial, id, sink, site, state, attempts, created_at,"
@@ -125,6 +125,15 @@ find_input(struct store *store, const char *name, int64_t *id, struct err *err)
 	return true;
 }
 
+/* Most proofs are of short beginnings; reading fills up with zeros. */
+static size_t
+without_zeros(const uint8_t *bytes, size_t n)
+{
+	while (n > 0 && bytes[n - 1] == 0)
+		n--;
+	return n;
+}
+
 static bool
 put_position(struct store *store, int64_t input, const struct position *p, struct err *err)
 {
@@ -145,6 +154,8 @@ put_position(struct store *store, int64_t input, const struct position *p, struc
 	store_bind_bytes(put, 14, p->anchor.byte, sizeof p->anchor.byte);
 	store_bind_number(put, 15, (int64_t)p->backlog_until);
 	store_bind_bytes(put, 16, &p->reader, sizeof p->reader);
+	store_bind_bytes(put, 17, p->proof, without_zeros(p->proof, sizeof p->proof));
+	store_bind_number(put, 18, p->packed);
 	return store_sql_run(store, SQL_PUT_POSITION, err);
 }
 

@@ -40,7 +40,8 @@ static const char *const MIGRATION[] = {
 	"  size INTEGER NOT NULL, changed_at INTEGER NOT NULL, born_at INTEGER NOT NULL,"
 	"  object BLOB NOT NULL, head_length INTEGER NOT NULL, head BLOB NOT NULL,"
 	"  anchor_length INTEGER NOT NULL, anchor BLOB NOT NULL, backlog_until INTEGER NOT NULL,"
-	"  reader BLOB NOT NULL, PRIMARY KEY (input, generation)) WITHOUT ROWID;"
+	"  reader BLOB NOT NULL, proof BLOB NOT NULL, packed INTEGER NOT NULL,"
+	"  PRIMARY KEY (input, generation)) WITHOUT ROWID;"
 	"CREATE TABLE ledger ("
 	"  input INTEGER NOT NULL, generation INTEGER NOT NULL, chunk INTEGER NOT NULL,"
 	"  digest BLOB NOT NULL, PRIMARY KEY (input, generation, chunk)) WITHOUT ROWID;"
@@ -156,7 +157,7 @@ failure_in(const char *finding)
 {
 	static const char CODE[] = "error code=";
 	const char *code = strstr(finding, CODE);
-	int number = code ? atoi(code + sizeof CODE - 1) : 0;
+	int number = code ? (int)strtol(code + sizeof CODE - 1, NULL, 10) : 0;
 	return (number & 0xff) == SQLITE_IOERR ? number : SQLITE_CORRUPT;
 }
 

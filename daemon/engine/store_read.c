@@ -73,11 +73,13 @@ store_each_position(struct store *store, const char *input,
 			.head_length = (uint32_t)sqlite3_column_int64(row, 9),
 			.anchor_length = (uint32_t)sqlite3_column_int64(row, 11),
 			.backlog_until = (uint64_t)sqlite3_column_int64(row, 13),
+			.packed = (uint8_t)sqlite3_column_int(row, 16),
 		};
 		p.object_length = (uint8_t)column_bytes(row, 8, p.object, sizeof p.object);
 		column_bytes(row, 10, p.head.byte, sizeof p.head.byte);
 		column_bytes(row, 12, p.anchor.byte, sizeof p.anchor.byte);
 		column_bytes(row, 14, &p.reader, sizeof p.reader);
+		column_bytes(row, 15, p.proof, sizeof p.proof);
 		if (p.state < GENERATION_STATES)
 			visit(owner, &p);
 	}
@@ -118,16 +120,6 @@ store_each_delivery(struct store *store,
 	return end_read(store, row, code, err);
 }
 
-static enum resolution
-resolution_of(const char *name)
-{
-	for (int i = RESOLUTION_NONE + 1; name && i < RESOLUTIONS; i++) {
-		if (strcmp(name, resolution_name((enum resolution)i)) == 0)
-			return (enum resolution)i;
-	}
-	return RESOLUTION_NONE;
-}
-
 static bool
 read_evidence(struct store *store, struct incident *incident, struct err *err)
 {
@@ -155,10 +147,10 @@ read_incident(struct store *store, sqlite3_stmt *row, struct incident *incident,
 		.site = column_text(row, 1),
 		.started_at = sqlite3_column_int64(row, 3),
 		.ended_at = column_time(row, 4),
-		.resolution = resolution_of(column_text_or_null(row, 5)),
 		.cause = column_text_or_null(row, 6),
 		.occurrences = (uint64_t)sqlite3_column_int64(row, 7),
 	};
+	resolution_from_name(column_text(row, 5), &incident->resolution);
 	strncpy(incident->id, column_text(row, 0), sizeof incident->id - 1);
 	if (!alert_kind_from_name(column_text(row, 2), &incident->kind))
 		return err_set(err, "store %s: incident %s is of an unknown kind", store->path,
