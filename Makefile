@@ -76,8 +76,9 @@ $(BUILD)/flags: always
 .PHONY: always
 always:
 
-# The shipped rules are compiled in.
+# The shipped rules and the status page are compiled in.
 $(BUILD)/config/shipped.o: packaging/etc/rules.yml
+$(BUILD)/daemon/web/page.o: daemon/web/page.html
 
 .PHONY: demo
 demo: ## build, and show the daemon at work on a made-up log

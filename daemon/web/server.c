@@ -177,14 +177,26 @@ on_argument(void *owner, enum MHD_ValueKind kind, const char *name, const char *
 	return MHD_YES;
 }
 
+static bool
+is_method(const char *method, const char *wanted)
+{
+	return strcmp(method, wanted) == 0;
+}
+
 static enum MHD_Result
 on_http(void *owner, struct MHD_Connection *connection, const char *url, const char *method,
 	const char *version, const char *upload, size_t *upload_size, void **state)
 {
 	(void)version;
 	(void)upload;
-	(void)state;
 	struct server *server = owner;
+	bool is_writing =
+		!is_method(method, MHD_HTTP_METHOD_GET) && !is_method(method, MHD_HTTP_METHOD_HEAD);
+	/* An answer to the headers alone would close the connection. */
+	if (!*state && !is_writing) {
+		*state = server;
+		return MHD_YES;
+	}
 	if (*upload_size) {
 		*upload_size = 0;
 		return MHD_YES;
@@ -193,7 +205,7 @@ on_http(void *owner, struct MHD_Connection *connection, const char *url, const c
 		return send_sentence(connection, MHD_HTTP_FORBIDDEN,
 			"this server is not known by that name: use its address, or the name in "
 			"`http:` of its configuration");
-	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+	if (is_writing)
 		return send_sentence(
 			connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD are served");
 	struct argument_list list = {.count = 0};

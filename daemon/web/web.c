@@ -6,6 +6,7 @@
 #include "daemon/engine/alert_json.h"
 #include "daemon/web/guest.h"
 #include "daemon/web/metrics.h"
+#include "daemon/web/page.h"
 #include "daemon/web/server.h"
 
 #include <stdlib.h>
@@ -20,6 +21,7 @@ enum { OK = 200, BAD_REQUEST = 400, UNAVAILABLE = 503 };
 
 struct web {
 	char *address;
+	char *page_policy;
 	struct server *server;
 	web_get_report *get_report;
 	void *owner;
@@ -27,6 +29,7 @@ struct web {
 
 /* What is asked for: the names and the depth of the arguments. */
 struct question {
+	const struct web *web;
 	const struct report *report;
 	const struct web_request *request;
 	const char *site[WEB_ARGUMENTS_MAX];
@@ -186,6 +189,14 @@ incidents(const struct question *question, struct web_answer *answer)
 }
 
 static void
+page(const struct question *question, struct web_answer *answer)
+{
+	answer->content_type = "text/html; charset=utf-8";
+	answer->policy = question->web->page_policy;
+	buf_add_span(&answer->body, page_text());
+}
+
+static void
 config(const struct question *question, struct web_answer *answer)
 {
 	guest_config_print(question->report->config, &answer->body);
@@ -196,6 +207,7 @@ static const struct route {
 	void (*answer)(const struct question *question, struct web_answer *answer);
 	enum report_depth depth; /* unless `view` asks for another */
 } ROUTE[] = {
+	{"/", page, REPORT_WHOLE},
 	{"/metrics", metrics, REPORT_WHOLE},
 	{"/-/healthy", healthy, REPORT_WHOLE},
 	{"/-/ready", ready, REPORT_WHOLE},
@@ -233,7 +245,7 @@ on_request(void *owner, const struct web_request *request, struct web_answer *an
 		if (strcmp(route->path, request->path) != 0)
 			continue;
 		struct report report = {0};
-		struct question question = {&report, request, .depth = route->depth};
+		struct question question = {web, &report, request, .depth = route->depth};
 		web->get_report(web->owner, &report);
 		if (read_arguments(&question))
 			route->answer(&question, answer);
@@ -261,6 +273,9 @@ web_open(const char *address, sd_event *loop, web_get_report *get_report, void *
 	web->address = mem_text(address);
 	web->get_report = get_report;
 	web->owner = owner;
+	struct buf policy = BUF_INIT;
+	page_policy(&policy);
+	web->page_policy = buf_take(&policy);
 	web->server = server_open(address, loop, on_request, web, err);
 	if (!web->server) {
 		web_close(web);
@@ -279,6 +294,7 @@ web_close(struct web *web)
 	if (!web)
 		return;
 	server_close(web->server);
+	free(web->page_policy);
 	free(web->address);
 	free(web);
 }

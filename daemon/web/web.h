@@ -8,6 +8,7 @@
 /*
  * What the daemon shows by HTTP (design: sections 5 and 6), one row a path in web.c:
  *
+ *   /                         the status page
  *   /metrics                  for Prometheus
  *   /-/healthy                200 while the loop turns
  *   /-/ready                  200 while the store works and all inputs run, else 503 and why
