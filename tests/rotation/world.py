@@ -72,7 +72,7 @@ class World:
             return b"".join(whole), None
         last = numbers[-1]
         self.required.discard(last)
-        cut = len(whole[-1]) - self.random.choice((1, 3, 60))
+        cut = len(whole[-1]) - self.random.choice((1, 3, 20))
         return b"".join(whole[:-1]) + whole[-1][:cut], (last, whole[-1][cut:])
 
     def complete(self, path):
