@@ -44,8 +44,8 @@ EXPECTED = {
     ],
     "CM02": [
         ("certificate_suspect", "firing", None),
-        ("certificate_suspect", "resolved", "superseded"),
         ("certificate_expired", "firing", None),
+        ("certificate_suspect", "resolved", "superseded"),
         ("certificate_expired", "resolved", "recovered"),
         ("certificate_suspect", "firing", None),
     ],
@@ -75,6 +75,7 @@ class Receiver:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.handle_error = lambda *_: None  # a client that was killed
         self.server.daemon_threads = True
         self.thread = threading.Thread(
             target=self.server.serve_forever, args=(0.02,), daemon=True)
@@ -111,6 +112,7 @@ class Trial:
         self.receiver = Receiver()
         self.process = None
         self.died = 0
+        self.over = threading.Event()
         self.words = []
 
     def file(self, *names):
@@ -209,28 +211,26 @@ class Trial:
         return {site["site"]: site["state"] for site in status["sites"]}
 
     def stop(self):
-        self.wait(lambda: self.states() == STATES, f"states {STATES}")
-        pid = self.daemon_pid() if self.died == 0 else self.process.pid
-        os.kill(pid, signal.SIGTERM)
-        code = self.process.wait(DEADLINE)
-        if code == 137 or code == -signal.SIGKILL:  # killed while it stopped: once more, whole
-            self.revive()
+        """Ends it cleanly; where it was killed meanwhile, once more and whole."""
+        for _ in range(3):
             self.wait(lambda: self.states() == STATES, f"states {STATES}")
-            os.kill(self.process.pid, signal.SIGTERM)
+            pid = self.process.pid if self.died or self.after is not None else self.daemon_pid()
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass
             code = self.process.wait(DEADLINE)
+            if code not in (137, -signal.SIGKILL):
+                break
+            self.revive()
         if code != 0:
             self.words.append(f"stopped with {code}")
 
     def kill_later(self):
-        pid = None
-        end = time.monotonic() + self.after
-        while time.monotonic() < end:
-            pid = pid or self.process.pid
-            time.sleep(0.001)
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        """Kills the first process where the run still goes on then."""
+        first = self.process
+        if not self.over.wait(self.after):
+            first.kill()  # does nothing where it has been waited for
 
     def run(self):
         """The transitions that came, and how many system calls there were."""
@@ -245,6 +245,7 @@ class Trial:
         except (RuntimeError, subprocess.TimeoutExpired, OSError) as error:
             self.words.append(str(error))
         finally:
+            self.over.set()
             if self.process and self.process.poll() is None:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
@@ -276,11 +277,11 @@ class Trial:
         return f"killed at system call {self.at}" if self.at else "left alone"
 
 
-def choose(options, calls):
+def choose(options, calls, seconds):
     """Where to kill: numbers of system calls, or seconds."""
     draw = random.Random(options.seed)
     if options.random:
-        return [("", draw.uniform(0, 2.5)) for _ in range(options.random)]
+        return [(0, draw.uniform(0, seconds)) for _ in range(options.random)]
     last = min(options.to or calls, calls)
     places = list(range(options.begin, last + 1))
     if options.sample and options.sample < len(places):
@@ -293,7 +294,7 @@ def run_trial(top, number, place, reference, options, limit):
     if limit and time.monotonic() > limit:
         return None
     at, after = place
-    trial = Trial(top, f"{number}", at or 0, after)
+    trial = Trial(top, f"{number}", at, after)
     came = trial.run()
     well = trial.judge(came, reference)
     if well or not options.keep:
@@ -322,8 +323,9 @@ def main():
             print("0 passed, 1 failed")
             return 1
         calls = first.calls()
-        print(f"left alone: {calls} system calls, {time.monotonic() - began:.1f} s", flush=True)
-        places = choose(options, calls)
+        seconds = time.monotonic() - began
+        print(f"left alone: {calls} system calls, {seconds:.1f} s", flush=True)
+        places = choose(options, calls, seconds)
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             runs = [pool.submit(run_trial, top, number, place, reference, options, limit)
                     for number, place in enumerate(places)]
