@@ -274,6 +274,19 @@ correlate_tick(struct correlate *correlate, int64_t now, struct outcome *outcome
 	}
 }
 
+void
+correlate_shift(struct correlate *correlate, int64_t jump, struct outcome *outcome)
+{
+	struct row *row, *next;
+	if (correlate->loaded_due != TIME_NONE)
+		correlate->loaded_due += jump;
+	HASH_ITER (hh, correlate->table, row, next) {
+		site_shift(row->site, jump);
+		outcome_add_site(outcome, site_key(row->site));
+		schedule(correlate, row);
+	}
+}
+
 int64_t
 correlate_next_due(const struct correlate *correlate)
 {

@@ -104,6 +104,13 @@ correlate_activity(
 void
 correlate_tick(struct correlate *correlate, int64_t now, struct outcome *outcome);
 
+/*
+ * The wall clock jumped by `jump` against the monotonic one: what was stamped by it moves along, so
+ * that waiting lasts as long as it should. Nothing falls due by it.
+ */
+void
+correlate_shift(struct correlate *correlate, int64_t jump, struct outcome *outcome);
+
 /* When correlate_tick has something to do next; TIME_NONE for never. */
 int64_t
 correlate_next_due(const struct correlate *correlate);

@@ -69,7 +69,7 @@ open_loop(struct engine *engine, struct err *err)
 			EPOLLIN, engine_on_queue, engine);
 	if (r >= 0)
 		r = sd_event_add_time(
-			engine->loop, &engine->on_due, CLOCK_REALTIME, 0, 1, engine_on_due, engine);
+			engine->loop, &engine->on_due, CLOCK_BOOTTIME, 0, 1, engine_on_due, engine);
 	if (r >= 0)
 		r = sd_event_add_time(engine->loop, &engine->on_wait, CLOCK_BOOTTIME, 0, 1000,
 			engine_on_wait, engine);
@@ -125,6 +125,7 @@ engine_new(struct config *config, struct rules *rules, struct err *err)
 	engine->config = config;
 	engine->rules = rules;
 	engine->started_at = clock_monotonic();
+	engine->clock_offset = clock_wall() - engine->started_at;
 	engine->read_at = TIME_NONE;
 	if (gethostname(engine->collector, sizeof engine->collector - 1) != 0)
 		memcpy(engine->collector, "localhost", sizeof "localhost");

@@ -24,7 +24,7 @@ struct engine {
 
 	sd_event *loop;
 	sd_event_source *on_queue;
-	sd_event_source *on_due;  /* wall clock: what the correlator waits for */
+	sd_event_source *on_due;  /* what the correlator waits for */
 	sd_event_source *on_wait; /* monotonic: retries of sinks and store, inputs to reap */
 
 	struct store *store;
@@ -32,6 +32,8 @@ struct engine {
 	char store_trouble[1024]; /* "" while the store works */
 	int64_t store_backoff;
 	int64_t store_retry_at; /* monotonic */
+
+	int64_t clock_offset; /* of the wall clock to the monotonic one, at the last turn */
 
 	struct queue *queue;
 	struct inputs *inputs;

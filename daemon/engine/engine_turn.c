@@ -10,6 +10,7 @@ enum { TURN_LIMIT = 256 }; /* batches in one transaction */
 
 #define STORE_RETRY	SECOND /* after a commit that failed; doubled up to */
 #define STORE_RETRY_MAX MINUTE
+#define CLOCK_JUMP	(2 * SECOND) /* less is drift */
 #define REAP_INTERVAL	(SECOND / 2)
 
 static void
@@ -61,6 +62,21 @@ arm(sd_event_source *source, int64_t at)
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
+/* Waiting is measured by the clock that does not jump; dates are told by the one that may. */
+static void
+follow_clock(struct engine *engine)
+{
+	int64_t offset = clock_wall() - clock_monotonic();
+	int64_t jump = offset - engine->clock_offset;
+	engine->clock_offset = offset;
+	if (llabs(jump) < CLOCK_JUMP)
+		return;
+	char text[TIME_TEXT];
+	log_notice("the clock was set %s by %s; waiting goes on as before",
+		jump > 0 ? "forward" : "back", duration_words(llabs(jump), text));
+	correlate_shift(engine->correlate, jump, &engine->outcome);
+}
+
 static int64_t
 earlier(int64_t a, int64_t b)
 {
@@ -79,7 +95,8 @@ arm_timers(struct engine *engine)
 	if (inputs_is_reaping(engine->inputs))
 		wait = earlier(wait, monotonic + REAP_INTERVAL);
 	arm(engine->on_wait, wait);
-	arm(engine->on_due, correlate_next_due(engine->correlate));
+	int64_t due = correlate_next_due(engine->correlate);
+	arm(engine->on_due, due == TIME_NONE ? due : due - engine->clock_offset);
 	/* The file is the buffer: while the outbox is full nothing is taken, so the inputs pause.
 	 */
 	bool pause = outbox_is_full(engine->outbox);
@@ -142,6 +159,7 @@ engine_commit(struct engine *engine)
 void
 engine_end_turn(struct engine *engine)
 {
+	follow_clock(engine);
 	int64_t now = clock_wall();
 	post_outcome(engine, now);
 	engine_commit(engine);
@@ -196,6 +214,7 @@ engine_on_queue(sd_event_source *source, int fd, uint32_t events, void *owner)
 	(void)fd;
 	(void)events;
 	struct engine *engine = owner;
+	follow_clock(engine);
 	engine_take_batches(engine);
 	engine_end_turn(engine);
 	return 0;
@@ -207,6 +226,7 @@ engine_on_due(sd_event_source *source, uint64_t at, void *owner)
 	(void)source;
 	(void)at;
 	struct engine *engine = owner;
+	follow_clock(engine);
 	correlate_tick(engine->correlate, clock_wall(), &engine->outcome);
 	engine_end_turn(engine);
 	return 0;

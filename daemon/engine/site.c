@@ -216,6 +216,40 @@ site_on_sighting(struct site *site, const struct correlate_options *options,
 	site_check(site);
 }
 
+static void
+shift(int64_t *time, int64_t jump)
+{
+	if (*time != TIME_NONE)
+		*time += jump;
+}
+
+static void
+shift_attempts(struct attempts *attempts, int64_t jump)
+{
+	struct line *const LINE[] = {
+		&attempts->enroll, &attempts->sync, &attempts->rejected, &attempts->forbidden};
+	for (size_t i = 0; i < COUNT(LINE); i++)
+		shift(&LINE[i]->evidence.read_at, jump);
+	for (size_t i = 0; i < TROUBLES; i++)
+		shift(&attempts->trouble[i].saying.said_at, jump);
+	shift(&attempts->waiting_read_at, jump);
+}
+
+void
+site_shift(struct site *site, int64_t jump)
+{
+	int64_t *const TIME[] = {&site->last_event_at, &site->active_at, &site->active_noted_at,
+		&site->silenced_until};
+	for (size_t i = 0; i < COUNT(TIME); i++)
+		shift(TIME[i], jump);
+	if (site->attempts)
+		shift_attempts(site->attempts, jump);
+	if (site->silent)
+		shift(&site->silent->saying.said_at, jump);
+	if (site->holds)
+		shift(&site->holds->last_at, jump);
+}
+
 static int64_t
 quiet_due(const struct site *site, const struct correlate_options *options)
 {

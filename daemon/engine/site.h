@@ -35,6 +35,11 @@ site_is_held_by(const struct site *site, const char *file);
 const char *
 site_held_by(const struct site *site, size_t i);
 
+/* The clock jumped by `jump`: what was stamped by it moves along, what records say of themselves
+ * stays. */
+void
+site_shift(struct site *site, int64_t jump);
+
 /* Does all that is due at `now`; then site_due is after `now`. */
 void
 site_tick(struct site *site, const struct correlate_options *options, int64_t now,

@@ -231,6 +231,29 @@ t07_other_forms_are_refused_with_a_sentence(void **unused)
 	bench_end(&bench);
 }
 
+static void
+t08_a_clock_that_jumps_changes_no_waiting(void **unused)
+{
+	(void)unused;
+	static const int64_t JUMP[] = {DAY, -DAY, 400 * DAY};
+	for (size_t i = 0; i < COUNT(JUMP); i++) {
+		struct bench bench = bench_new();
+		see(&bench, "CM01", EVENT_ENROLL_REJECTED, 0);
+		correlate_tick(bench.correlate, START, &bench.outcome);
+		correlate_shift(bench.correlate, JUMP[i], &bench.outcome);
+		int64_t end = START + JUMP[i] + OPTIONS.window;
+		assert_int_equal(correlate_next_due(bench.correlate), end);
+		correlate_tick(bench.correlate, end - 1, &bench.outcome);
+		assert_int_equal(bench.outcome.alert_count, 0);
+		correlate_tick(bench.correlate, end, &bench.outcome);
+		assert_int_equal(bench.outcome.alert_count, 1);
+		correlate_shift(bench.correlate, JUMP[i], &bench.outcome);
+		correlate_tick(bench.correlate, end + JUMP[i] + SECOND, &bench.outcome);
+		assert_int_equal(bench.outcome.alert_count, 1);
+		bench_end(&bench);
+	}
+}
+
 int
 main(void)
 {
@@ -242,6 +265,7 @@ main(void)
 		cmocka_unit_test(t05_the_operator_is_told_what_he_cannot_do),
 		cmocka_unit_test(t06_saved_sites_come_back_as_they_were),
 		cmocka_unit_test(t07_other_forms_are_refused_with_a_sentence),
+		cmocka_unit_test(t08_a_clock_that_jumps_changes_no_waiting),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
