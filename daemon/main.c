@@ -18,6 +18,7 @@ static const struct verb *const VERB[] = {
 	&VERB_RESOLVE,
 	&VERB_ACK,
 	&VERB_SILENCE,
+	&VERB_OUTBOX,
 };
 
 static void

@@ -17,7 +17,8 @@ struct verb {
 enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
 
 extern const struct verb VERB_RUN, VERB_SCAN, VERB_CHECK_CONFIG, VERB_STATUS, VERB_EXPLAIN,
-	VERB_RESOLVE, VERB_ACK, VERB_SILENCE, VERB_TEST_RULES, VERB_TEST_ALERT;
+	VERB_RESOLVE, VERB_ACK, VERB_SILENCE, VERB_TEST_RULES, VERB_TEST_ALERT,
+	VERB_OUTBOX;
 
 /* Prints `aiwatch VERB: sentence` and where help is, to standard error. Returns EXIT_USAGE. */
 int

@@ -96,4 +96,8 @@ engine_on_request(void *owner, const json_t *request);
 void
 engine_get_report(void *owner, struct report *report);
 
+/* engine_outbox.c: the verb `outbox`. */
+json_t *
+engine_answer_outbox(struct engine *engine, const json_t *request);
+
 #endif

@@ -101,6 +101,8 @@ engine_on_request(void *owner, const json_t *request)
 	const char *verb = json_string_value(json_object_get(request, "verb"));
 	if (verb && strcmp(verb, "status") == 0)
 		return answer_status(owner, request);
+	if (verb && strcmp(verb, "outbox") == 0)
+		return engine_answer_outbox(owner, request);
 	for (size_t i = 0; verb && i < COUNT(WORD); i++) {
 		if (strcmp(verb, WORD[i]) == 0)
 			return answer_order(owner, (enum engine_word)i, request);

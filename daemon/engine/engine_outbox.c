@@ -1,0 +1,126 @@
+#include "daemon/engine/engine_parts.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
+#include "daemon/engine/alert_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What the verb `outbox` asks. */
+
+enum { LISTED_MAX = 1000 }; /* deliveries in one answer */
+
+struct listing {
+	const struct outbox_choice *choice;
+	json_t *rows;
+	size_t count;
+};
+
+static bool
+is_chosen(const struct outbox_choice *choice, const struct delivery *delivery)
+{
+	if (choice->sink && strcmp(choice->sink, delivery->sink) != 0)
+		return false;
+	for (size_t i = 0; i < choice->id_count; i++) {
+		if (strcmp(choice->ids[i], delivery->id) == 0)
+			return true;
+	}
+	return choice->id_count == 0;
+}
+
+static void
+list_delivery(void *owner, const struct delivery *delivery)
+{
+	struct listing *listing = owner;
+	if (!is_chosen(listing->choice, delivery) || ++listing->count > LISTED_MAX)
+		return;
+	json_array_append_new(listing->rows,
+		json_pack("{s:s, s:s, s:o, s:s, s:I, s:o, s:o}", "id", delivery->id, "sink",
+			delivery->sink, "site", json_of_text(delivery->site), "state",
+			delivery->state == DELIVERY_DEAD ? "dead" : "waiting", "attempts",
+			(json_int_t)delivery->attempts, "created_at",
+			json_of_time(delivery->created_at), "last_error",
+			json_of_text(delivery->last_error)));
+}
+
+static json_t *
+list(struct engine *engine, const struct outbox_choice *choice)
+{
+	struct listing listing = {.choice = choice, .rows = json_array()};
+	outbox_each_delivery(engine->outbox, list_delivery, &listing);
+	return json_pack("{s:i, s:I, s:o}", "version", 1, "count", (json_int_t)listing.count,
+		"deliveries", listing.rows);
+}
+
+static json_t *
+retry(struct engine *engine, const struct outbox_choice *choice)
+{
+	size_t count = outbox_retry(engine->outbox, choice, clock_wall());
+	return json_pack("{s:i, s:I}", "version", 1, "count", (json_int_t)count);
+}
+
+static json_t *
+drop(struct engine *engine, const struct outbox_choice *choice)
+{
+	size_t count = outbox_drop(engine->outbox, choice);
+	return json_pack("{s:i, s:I}", "version", 1, "count", (json_int_t)count);
+}
+
+static const struct {
+	const char *name;
+	json_t *(*act)(struct engine *engine, const struct outbox_choice *choice);
+} ACTION[] = {{"list", list}, {"retry", retry}, {"drop", drop}};
+
+static bool
+has_sink(const struct engine *engine, const char *name)
+{
+	for (size_t i = 0; name && i < engine->sink_count; i++) {
+		if (strcmp(sink_name(engine->sinks[i]), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+find_sink(void *owner, const struct outbox_view *view)
+{
+	const char **name = owner;
+	if (*name && strcmp(*name, view->sink) == 0)
+		*name = NULL;
+}
+
+/* Dead letters outlive their sink. */
+static bool
+is_known(const struct engine *engine, const char *name)
+{
+	const char *sought = name;
+	outbox_each(engine->outbox, find_sink, &sought);
+	return !name || !sought || has_sink(engine, name);
+}
+
+json_t *
+engine_answer_outbox(struct engine *engine, const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "action"));
+	const json_t *ids = json_object_get(request, "ids");
+	struct outbox_choice choice = {.sink = json_string_value(json_object_get(request, "sink")),
+		.id_count = json_array_size(ids)};
+	if (!is_known(engine, choice.sink))
+		return json_pack("{s:s+}", "error", "no sink is called ", choice.sink);
+	const char **texts = mem_array(choice.id_count, sizeof *texts);
+	for (size_t i = 0; i < choice.id_count; i++) {
+		const char *id = json_string_value(json_array_get(ids, i));
+		texts[i] = id ? id : "";
+	}
+	choice.ids = texts;
+	json_t *answer = NULL;
+	for (size_t i = 0; name && !answer && i < COUNT(ACTION); i++) {
+		if (strcmp(name, ACTION[i].name) == 0)
+			answer = ACTION[i].act(engine, &choice);
+	}
+	free(texts);
+	engine_end_turn(engine);
+	return answer ? answer
+		      : json_pack("{s:s}", "error", "outbox: list, retry or drop is wanted");
+}
