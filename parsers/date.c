@@ -55,9 +55,8 @@ take_number(struct span *s, size_t least, size_t most, unsigned *number)
 static bool
 take_word(struct span *s, enum date_word wanted, unsigned *month)
 {
-	enum date_word kind;
 	unsigned ignored;
-	size_t n = date_word(*s, wanted, &kind, month ? month : &ignored);
+	size_t n = date_word(*s, wanted, month ? month : &ignored);
 	*s = span_from(*s, n);
 	return n > 0;
 }

@@ -1,130 +1,125 @@
 #include "parsers/date_words.h"
 
+#include "daemon/base/mem.h"
 #include "parsers/utf8.h"
 
-#define MONTH	DATE_WORD_MONTH
-#define WEEKDAY DATE_WORD_WEEKDAY
-#define MORNING DATE_WORD_MORNING
-#define EVENING DATE_WORD_EVENING
-#define ZONE	DATE_WORD_ZONE
-#define FILLER	DATE_WORD_FILLER
-
-static const struct word {
-	const char *text;
-	enum date_word kind;
+struct word {
+	struct span text;
 	unsigned month;
-} WORDS[] = {
-	/* clang-format off */
-	{"January", MONTH, 1}, {"February", MONTH, 2}, {"March", MONTH, 3}, {"April", MONTH, 4},
-	{"May", MONTH, 5}, {"June", MONTH, 6}, {"July", MONTH, 7}, {"August", MONTH, 8},
-	{"September", MONTH, 9}, {"October", MONTH, 10}, {"November", MONTH, 11},
-	{"December", MONTH, 12}, {"Jan", MONTH, 1}, {"Feb", MONTH, 2}, {"Mar", MONTH, 3},
-	{"Apr", MONTH, 4}, {"Jun", MONTH, 6}, {"Jul", MONTH, 7}, {"Aug", MONTH, 8},
-	{"Sep", MONTH, 9}, {"Oct", MONTH, 10}, {"Nov", MONTH, 11}, {"Dec", MONTH, 12},
-	{"Januar", MONTH, 1}, {"Februar", MONTH, 2}, {"März", MONTH, 3}, {"Mai", MONTH, 5},
-	{"Juni", MONTH, 6}, {"Juli", MONTH, 7}, {"Oktober", MONTH, 10}, {"Dezember", MONTH, 12},
-	{"Jän", MONTH, 1}, {"Mrz", MONTH, 3}, {"Okt", MONTH, 10}, {"Dez", MONTH, 12},
-	{"janvier", MONTH, 1}, {"février", MONTH, 2}, {"mars", MONTH, 3}, {"avril", MONTH, 4},
-	{"juin", MONTH, 6}, {"juillet", MONTH, 7}, {"août", MONTH, 8}, {"septembre", MONTH, 9},
-	{"octobre", MONTH, 10}, {"novembre", MONTH, 11}, {"décembre", MONTH, 12},
-	{"janv", MONTH, 1}, {"févr", MONTH, 2}, {"avr", MONTH, 4}, {"juil", MONTH, 7},
-	{"sept", MONTH, 9}, {"déc", MONTH, 12}, {"enero", MONTH, 1}, {"febrero", MONTH, 2},
-	{"marzo", MONTH, 3}, {"abril", MONTH, 4}, {"mayo", MONTH, 5}, {"junio", MONTH, 6},
-	{"julio", MONTH, 7}, {"agosto", MONTH, 8}, {"septiembre", MONTH, 9},
-	{"octubre", MONTH, 10}, {"noviembre", MONTH, 11}, {"diciembre", MONTH, 12},
-	{"ene", MONTH, 1}, {"abr", MONTH, 4}, {"ago", MONTH, 8}, {"dic", MONTH, 12},
-	{"gennaio", MONTH, 1}, {"febbraio", MONTH, 2}, {"aprile", MONTH, 4},
-	{"maggio", MONTH, 5}, {"giugno", MONTH, 6}, {"luglio", MONTH, 7},
-	{"settembre", MONTH, 9}, {"ottobre", MONTH, 10}, {"dicembre", MONTH, 12},
-	{"gen", MONTH, 1}, {"mag", MONTH, 5}, {"giu", MONTH, 6}, {"lug", MONTH, 7},
-	{"set", MONTH, 9}, {"ott", MONTH, 10}, {"januari", MONTH, 1}, {"februari", MONTH, 2},
-	{"maart", MONTH, 3}, {"mei", MONTH, 5}, {"augustus", MONTH, 8}, {"mrt", MONTH, 3},
-	{"janeiro", MONTH, 1}, {"fevereiro", MONTH, 2}, {"março", MONTH, 3}, {"maio", MONTH, 5},
-	{"junho", MONTH, 6}, {"julho", MONTH, 7}, {"setembro", MONTH, 9}, {"outubro", MONTH, 10},
-	{"novembro", MONTH, 11}, {"dezembro", MONTH, 12}, {"fev", MONTH, 2}, {"out", MONTH, 10},
-	{"stycznia", MONTH, 1}, {"lutego", MONTH, 2}, {"marca", MONTH, 3},
-	{"kwietnia", MONTH, 4}, {"maja", MONTH, 5}, {"czerwca", MONTH, 6}, {"lipca", MONTH, 7},
-	{"sierpnia", MONTH, 8}, {"września", MONTH, 9}, {"października", MONTH, 10},
-	{"listopada", MONTH, 11}, {"grudnia", MONTH, 12}, {"sty", MONTH, 1}, {"lut", MONTH, 2},
-	{"kwi", MONTH, 4}, {"maj", MONTH, 5}, {"cze", MONTH, 6}, {"lip", MONTH, 7},
-	{"sie", MONTH, 8}, {"wrz", MONTH, 9}, {"paź", MONTH, 10}, {"lis", MONTH, 11},
-	{"gru", MONTH, 12}, {"styczeń", MONTH, 1}, {"luty", MONTH, 2}, {"marzec", MONTH, 3},
-	{"kwiecień", MONTH, 4}, {"czerwiec", MONTH, 6}, {"lipiec", MONTH, 7},
-	{"sierpień", MONTH, 8}, {"wrzesień", MONTH, 9}, {"październik", MONTH, 10},
-	{"listopad", MONTH, 11}, {"grudzień", MONTH, 12}, {"января", MONTH, 1},
-	{"февраля", MONTH, 2}, {"марта", MONTH, 3}, {"апреля", MONTH, 4}, {"мая", MONTH, 5},
-	{"июня", MONTH, 6}, {"июля", MONTH, 7}, {"августа", MONTH, 8}, {"сентября", MONTH, 9},
-	{"октября", MONTH, 10}, {"ноября", MONTH, 11}, {"декабря", MONTH, 12}, {"янв", MONTH, 1},
-	{"фев", MONTH, 2}, {"мар", MONTH, 3}, {"апр", MONTH, 4}, {"май", MONTH, 5},
-	{"июн", MONTH, 6}, {"июл", MONTH, 7}, {"авг", MONTH, 8}, {"сен", MONTH, 9},
-	{"окт", MONTH, 10}, {"ноя", MONTH, 11}, {"дек", MONTH, 12}, {"январь", MONTH, 1},
-	{"февраль", MONTH, 2}, {"март", MONTH, 3}, {"апрель", MONTH, 4}, {"июнь", MONTH, 6},
-	{"июль", MONTH, 7}, {"август", MONTH, 8}, {"сентябрь", MONTH, 9}, {"октябрь", MONTH, 10},
-	{"ноябрь", MONTH, 11}, {"декабрь", MONTH, 12}, {"февр", MONTH, 2}, {"сент", MONTH, 9},
-	{"нояб", MONTH, 11}, {"Jänner", MONTH, 1}, {"Monday", WEEKDAY, 0},
-	{"Tuesday", WEEKDAY, 0}, {"Wednesday", WEEKDAY, 0}, {"Thursday", WEEKDAY, 0},
-	{"Friday", WEEKDAY, 0}, {"Saturday", WEEKDAY, 0}, {"Sunday", WEEKDAY, 0},
-	{"Mon", WEEKDAY, 0}, {"Tue", WEEKDAY, 0}, {"Wed", WEEKDAY, 0}, {"Thu", WEEKDAY, 0},
-	{"Fri", WEEKDAY, 0}, {"Sat", WEEKDAY, 0}, {"Sun", WEEKDAY, 0}, {"Montag", WEEKDAY, 0},
-	{"Dienstag", WEEKDAY, 0}, {"Mittwoch", WEEKDAY, 0}, {"Donnerstag", WEEKDAY, 0},
-	{"Freitag", WEEKDAY, 0}, {"Samstag", WEEKDAY, 0}, {"Sonnabend", WEEKDAY, 0},
-	{"Sonntag", WEEKDAY, 0}, {"Mo", WEEKDAY, 0}, {"Di", WEEKDAY, 0}, {"Mi", WEEKDAY, 0},
-	{"Do", WEEKDAY, 0}, {"Fr", WEEKDAY, 0}, {"Sa", WEEKDAY, 0}, {"So", WEEKDAY, 0},
-	{"lundi", WEEKDAY, 0}, {"mardi", WEEKDAY, 0}, {"mercredi", WEEKDAY, 0},
-	{"jeudi", WEEKDAY, 0}, {"vendredi", WEEKDAY, 0}, {"samedi", WEEKDAY, 0},
-	{"dimanche", WEEKDAY, 0}, {"lun", WEEKDAY, 0}, {"mar", WEEKDAY, 0}, {"mer", WEEKDAY, 0},
-	{"jeu", WEEKDAY, 0}, {"ven", WEEKDAY, 0}, {"sam", WEEKDAY, 0}, {"dim", WEEKDAY, 0},
-	{"lunes", WEEKDAY, 0}, {"martes", WEEKDAY, 0}, {"miércoles", WEEKDAY, 0},
-	{"jueves", WEEKDAY, 0}, {"viernes", WEEKDAY, 0}, {"sábado", WEEKDAY, 0},
-	{"domingo", WEEKDAY, 0}, {"mié", WEEKDAY, 0}, {"jue", WEEKDAY, 0}, {"vie", WEEKDAY, 0},
-	{"sáb", WEEKDAY, 0}, {"dom", WEEKDAY, 0}, {"lunedì", WEEKDAY, 0},
-	{"martedì", WEEKDAY, 0}, {"mercoledì", WEEKDAY, 0}, {"giovedì", WEEKDAY, 0},
-	{"venerdì", WEEKDAY, 0}, {"sabato", WEEKDAY, 0}, {"domenica", WEEKDAY, 0},
-	{"gio", WEEKDAY, 0}, {"sab", WEEKDAY, 0}, {"maandag", WEEKDAY, 0},
-	{"dinsdag", WEEKDAY, 0}, {"woensdag", WEEKDAY, 0}, {"donderdag", WEEKDAY, 0},
-	{"vrijdag", WEEKDAY, 0}, {"zaterdag", WEEKDAY, 0}, {"zondag", WEEKDAY, 0},
-	{"ma", WEEKDAY, 0}, {"wo", WEEKDAY, 0}, {"vr", WEEKDAY, 0}, {"za", WEEKDAY, 0},
-	{"zo", WEEKDAY, 0}, {"segunda-feira", WEEKDAY, 0}, {"terça-feira", WEEKDAY, 0},
-	{"quarta-feira", WEEKDAY, 0}, {"quinta-feira", WEEKDAY, 0}, {"sexta-feira", WEEKDAY, 0},
-	{"poniedziałek", WEEKDAY, 0}, {"wtorek", WEEKDAY, 0}, {"środa", WEEKDAY, 0},
-	{"czwartek", WEEKDAY, 0}, {"piątek", WEEKDAY, 0}, {"sobota", WEEKDAY, 0},
-	{"niedziela", WEEKDAY, 0}, {"pon", WEEKDAY, 0}, {"wt", WEEKDAY, 0}, {"śr", WEEKDAY, 0},
-	{"czw", WEEKDAY, 0}, {"pt", WEEKDAY, 0}, {"sob", WEEKDAY, 0}, {"niedz", WEEKDAY, 0},
-	{"понедельник", WEEKDAY, 0}, {"вторник", WEEKDAY, 0}, {"среда", WEEKDAY, 0},
-	{"четверг", WEEKDAY, 0}, {"пятница", WEEKDAY, 0}, {"суббота", WEEKDAY, 0},
-	{"воскресенье", WEEKDAY, 0}, {"пн", WEEKDAY, 0}, {"вт", WEEKDAY, 0}, {"ср", WEEKDAY, 0},
-	{"чт", WEEKDAY, 0}, {"пт", WEEKDAY, 0}, {"сб", WEEKDAY, 0}, {"вс", WEEKDAY, 0},
-	{"月曜日", WEEKDAY, 0}, {"火曜日", WEEKDAY, 0}, {"水曜日", WEEKDAY, 0}, {"木曜日", WEEKDAY, 0},
-	{"金曜日", WEEKDAY, 0}, {"土曜日", WEEKDAY, 0}, {"日曜日", WEEKDAY, 0}, {"星期一", WEEKDAY, 0},
-	{"星期二", WEEKDAY, 0}, {"星期三", WEEKDAY, 0}, {"星期四", WEEKDAY, 0}, {"星期五", WEEKDAY, 0},
-	{"星期六", WEEKDAY, 0}, {"星期日", WEEKDAY, 0}, {"星期天", WEEKDAY, 0}, {"周一", WEEKDAY, 0},
-	{"周二", WEEKDAY, 0}, {"周三", WEEKDAY, 0}, {"周四", WEEKDAY, 0}, {"周五", WEEKDAY, 0},
-	{"周六", WEEKDAY, 0}, {"周日", WEEKDAY, 0}, {"週一", WEEKDAY, 0}, {"週二", WEEKDAY, 0},
-	{"週三", WEEKDAY, 0}, {"週四", WEEKDAY, 0}, {"週五", WEEKDAY, 0}, {"週六", WEEKDAY, 0},
-	{"週日", WEEKDAY, 0}, {"월요일", WEEKDAY, 0}, {"화요일", WEEKDAY, 0}, {"수요일", WEEKDAY, 0},
-	{"목요일", WEEKDAY, 0}, {"금요일", WEEKDAY, 0}, {"토요일", WEEKDAY, 0}, {"일요일", WEEKDAY, 0},
-	{"AM", MORNING, 0}, {"a.m.", MORNING, 0}, {"a. m.", MORNING, 0}, {"午前", MORNING, 0},
-	{"上午", MORNING, 0}, {"오전", MORNING, 0}, {"πμ", MORNING, 0}, {"ص", MORNING, 0},
-	{"ق.ظ", MORNING, 0}, {"dop.", MORNING, 0}, {"de.", MORNING, 0}, {"vm.", MORNING, 0},
-	{"ÖÖ", MORNING, 0}, {"PD", MORNING, 0}, {"SA", MORNING, 0}, {"पूर्वाह्न", MORNING, 0},
-	{"e paradites", MORNING, 0}, {"PM", EVENING, 0}, {"p.m.", EVENING, 0},
-	{"p. m.", EVENING, 0}, {"午後", EVENING, 0}, {"下午", EVENING, 0}, {"오후", EVENING, 0},
-	{"μμ", EVENING, 0}, {"م", EVENING, 0}, {"ب.ظ", EVENING, 0}, {"odp.", EVENING, 0},
-	{"du.", EVENING, 0}, {"nm.", EVENING, 0}, {"ÖS", EVENING, 0}, {"MD", EVENING, 0},
-	{"CH", EVENING, 0}, {"अपराह्न", EVENING, 0}, {"e pasdites", EVENING, 0},
-	{"GMT", ZONE, 0}, {"UTC", ZONE, 0}, {"de", FILLER, 0}, {"del", FILLER, 0},
-	{"of", FILLER, 0}, {"den", FILLER, 0}, {"at", FILLER, 0}, {"um", FILLER, 0},
-	{"à", FILLER, 0}, {"às", FILLER, 0}, {"alle", FILLER, 0}, {"om", FILLER, 0},
-	{"o", FILLER, 0}, {"в", FILLER, 0}, {"kl.", FILLER, 0}, {"klo", FILLER, 0},
-	{"Uhr", FILLER, 0}, {"г.", FILLER, 0}, {"г", FILLER, 0}, {"року", FILLER, 0},
-	{"р.", FILLER, 0}, {"le", FILLER, 0}, {"el", FILLER, 0}, {"h", FILLER, 0},
-	{"年", DATE_WORD_YEAR, 0}, {"년", DATE_WORD_YEAR, 0}, {"月", DATE_WORD_MONTH_UNIT, 0},
-	{"월", DATE_WORD_MONTH_UNIT, 0}, {"日", DATE_WORD_DAY_UNIT, 0},
-	{"일", DATE_WORD_DAY_UNIT, 0}, {"時", DATE_WORD_HOUR_UNIT, 0},
-	{"时", DATE_WORD_HOUR_UNIT, 0}, {"시", DATE_WORD_HOUR_UNIT, 0},
-	{"分", DATE_WORD_MINUTE_UNIT, 0}, {"분", DATE_WORD_MINUTE_UNIT, 0},
-	{"秒", DATE_WORD_SECOND_UNIT, 0}, {"초", DATE_WORD_SECOND_UNIT, 0},
-	/* clang-format on */
+};
+
+#define W(text, month)                          \
+	{                                       \
+		{text, sizeof(text) - 1}, month \
+	}
+
+/* clang-format off */
+static const struct word MONTHS[] = {
+	W("January", 1), W("February", 2), W("March", 3), W("April", 4), W("May", 5),
+	W("June", 6), W("July", 7), W("August", 8), W("September", 9), W("October", 10),
+	W("November", 11), W("December", 12), W("Jan", 1), W("Feb", 2), W("Mar", 3), W("Apr", 4),
+	W("Jun", 6), W("Jul", 7), W("Aug", 8), W("Sep", 9), W("Oct", 10), W("Nov", 11),
+	W("Dec", 12), W("Januar", 1), W("Februar", 2), W("März", 3), W("Mai", 5), W("Juni", 6),
+	W("Juli", 7), W("Oktober", 10), W("Dezember", 12), W("Jän", 1), W("Mrz", 3),
+	W("Okt", 10), W("Dez", 12), W("janvier", 1), W("février", 2), W("mars", 3),
+	W("avril", 4), W("juin", 6), W("juillet", 7), W("août", 8), W("septembre", 9),
+	W("octobre", 10), W("novembre", 11), W("décembre", 12), W("janv", 1), W("févr", 2),
+	W("avr", 4), W("juil", 7), W("sept", 9), W("déc", 12), W("enero", 1), W("febrero", 2),
+	W("marzo", 3), W("abril", 4), W("mayo", 5), W("junio", 6), W("julio", 7), W("agosto", 8),
+	W("septiembre", 9), W("octubre", 10), W("noviembre", 11), W("diciembre", 12),
+	W("ene", 1), W("abr", 4), W("ago", 8), W("dic", 12), W("gennaio", 1), W("febbraio", 2),
+	W("aprile", 4), W("maggio", 5), W("giugno", 6), W("luglio", 7), W("settembre", 9),
+	W("ottobre", 10), W("dicembre", 12), W("gen", 1), W("mag", 5), W("giu", 6), W("lug", 7),
+	W("set", 9), W("ott", 10), W("januari", 1), W("februari", 2), W("maart", 3), W("mei", 5),
+	W("augustus", 8), W("mrt", 3), W("janeiro", 1), W("fevereiro", 2), W("março", 3),
+	W("maio", 5), W("junho", 6), W("julho", 7), W("setembro", 9), W("outubro", 10),
+	W("novembro", 11), W("dezembro", 12), W("fev", 2), W("out", 10), W("stycznia", 1),
+	W("lutego", 2), W("marca", 3), W("kwietnia", 4), W("maja", 5), W("czerwca", 6),
+	W("lipca", 7), W("sierpnia", 8), W("września", 9), W("października", 10),
+	W("listopada", 11), W("grudnia", 12), W("sty", 1), W("lut", 2), W("kwi", 4), W("maj", 5),
+	W("cze", 6), W("lip", 7), W("sie", 8), W("wrz", 9), W("paź", 10), W("lis", 11),
+	W("gru", 12), W("styczeń", 1), W("luty", 2), W("marzec", 3), W("kwiecień", 4),
+	W("czerwiec", 6), W("lipiec", 7), W("sierpień", 8), W("wrzesień", 9),
+	W("październik", 10), W("listopad", 11), W("grudzień", 12), W("января", 1),
+	W("февраля", 2), W("марта", 3), W("апреля", 4), W("мая", 5), W("июня", 6), W("июля", 7),
+	W("августа", 8), W("сентября", 9), W("октября", 10), W("ноября", 11), W("декабря", 12),
+	W("янв", 1), W("фев", 2), W("мар", 3), W("апр", 4), W("май", 5), W("июн", 6),
+	W("июл", 7), W("авг", 8), W("сен", 9), W("окт", 10), W("ноя", 11), W("дек", 12),
+	W("январь", 1), W("февраль", 2), W("март", 3), W("апрель", 4), W("июнь", 6),
+	W("июль", 7), W("август", 8), W("сентябрь", 9), W("октябрь", 10), W("ноябрь", 11),
+	W("декабрь", 12), W("февр", 2), W("сент", 9), W("нояб", 11), W("Jänner", 1),
+};
+static const struct word WEEKDAYS[] = {
+	W("Monday", 0), W("Tuesday", 0), W("Wednesday", 0), W("Thursday", 0), W("Friday", 0),
+	W("Saturday", 0), W("Sunday", 0), W("Mon", 0), W("Tue", 0), W("Wed", 0), W("Thu", 0),
+	W("Fri", 0), W("Sat", 0), W("Sun", 0), W("Montag", 0), W("Dienstag", 0),
+	W("Mittwoch", 0), W("Donnerstag", 0), W("Freitag", 0), W("Samstag", 0),
+	W("Sonnabend", 0), W("Sonntag", 0), W("Mo", 0), W("Di", 0), W("Mi", 0), W("Do", 0),
+	W("Fr", 0), W("Sa", 0), W("So", 0), W("lundi", 0), W("mardi", 0), W("mercredi", 0),
+	W("jeudi", 0), W("vendredi", 0), W("samedi", 0), W("dimanche", 0), W("lun", 0),
+	W("mar", 0), W("mer", 0), W("jeu", 0), W("ven", 0), W("sam", 0), W("dim", 0),
+	W("lunes", 0), W("martes", 0), W("miércoles", 0), W("jueves", 0), W("viernes", 0),
+	W("sábado", 0), W("domingo", 0), W("mié", 0), W("jue", 0), W("vie", 0), W("sáb", 0),
+	W("dom", 0), W("lunedì", 0), W("martedì", 0), W("mercoledì", 0), W("giovedì", 0),
+	W("venerdì", 0), W("sabato", 0), W("domenica", 0), W("gio", 0), W("sab", 0),
+	W("maandag", 0), W("dinsdag", 0), W("woensdag", 0), W("donderdag", 0), W("vrijdag", 0),
+	W("zaterdag", 0), W("zondag", 0), W("ma", 0), W("wo", 0), W("vr", 0), W("za", 0),
+	W("zo", 0), W("segunda-feira", 0), W("terça-feira", 0), W("quarta-feira", 0),
+	W("quinta-feira", 0), W("sexta-feira", 0), W("poniedziałek", 0), W("wtorek", 0),
+	W("środa", 0), W("czwartek", 0), W("piątek", 0), W("sobota", 0), W("niedziela", 0),
+	W("pon", 0), W("wt", 0), W("śr", 0), W("czw", 0), W("pt", 0), W("sob", 0), W("niedz", 0),
+	W("понедельник", 0), W("вторник", 0), W("среда", 0), W("четверг", 0), W("пятница", 0),
+	W("суббота", 0), W("воскресенье", 0), W("пн", 0), W("вт", 0), W("ср", 0), W("чт", 0),
+	W("пт", 0), W("сб", 0), W("вс", 0), W("月曜日", 0), W("火曜日", 0), W("水曜日", 0), W("木曜日", 0),
+	W("金曜日", 0), W("土曜日", 0), W("日曜日", 0), W("星期一", 0), W("星期二", 0), W("星期三", 0),
+	W("星期四", 0), W("星期五", 0), W("星期六", 0), W("星期日", 0), W("星期天", 0), W("周一", 0), W("周二", 0),
+	W("周三", 0), W("周四", 0), W("周五", 0), W("周六", 0), W("周日", 0), W("週一", 0), W("週二", 0),
+	W("週三", 0), W("週四", 0), W("週五", 0), W("週六", 0), W("週日", 0), W("월요일", 0), W("화요일", 0),
+	W("수요일", 0), W("목요일", 0), W("금요일", 0), W("토요일", 0), W("일요일", 0),
+};
+static const struct word MORNINGS[] = {
+	W("AM", 0), W("a.m.", 0), W("a. m.", 0), W("午前", 0), W("上午", 0), W("오전", 0), W("πμ", 0),
+	W("ص", 0), W("ق.ظ", 0), W("dop.", 0), W("de.", 0), W("vm.", 0), W("ÖÖ", 0), W("PD", 0),
+	W("SA", 0), W("पूर्वाह्न", 0), W("e paradites", 0),
+};
+static const struct word EVENINGS[] = {
+	W("PM", 0), W("p.m.", 0), W("p. m.", 0), W("午後", 0), W("下午", 0), W("오후", 0), W("μμ", 0),
+	W("م", 0), W("ب.ظ", 0), W("odp.", 0), W("du.", 0), W("nm.", 0), W("ÖS", 0), W("MD", 0),
+	W("CH", 0), W("अपराह्न", 0), W("e pasdites", 0),
+};
+static const struct word ZONES[] = {
+	W("GMT", 0), W("UTC", 0),
+};
+static const struct word FILLERS[] = {
+	W("de", 0), W("del", 0), W("of", 0), W("den", 0), W("at", 0), W("um", 0), W("à", 0),
+	W("às", 0), W("alle", 0), W("om", 0), W("o", 0), W("в", 0), W("kl.", 0), W("klo", 0),
+	W("Uhr", 0), W("г.", 0), W("г", 0), W("року", 0), W("р.", 0), W("le", 0), W("el", 0),
+	W("h", 0),
+};
+static const struct word YEARS[] = {W("年", 0), W("년", 0)};
+static const struct word MONTH_UNITS[] = {W("月", 0), W("월", 0)};
+static const struct word DAY_UNITS[] = {W("日", 0), W("일", 0)};
+static const struct word HOUR_UNITS[] = {W("時", 0), W("时", 0), W("시", 0)};
+static const struct word MINUTE_UNITS[] = {W("分", 0), W("분", 0)};
+static const struct word SECOND_UNITS[] = {W("秒", 0), W("초", 0)};
+/* clang-format on */
+
+static const struct {
+	const struct word *words;
+	size_t count;
+} LISTS[DATE_WORDS] = {
+	[DATE_WORD_MONTH] = {MONTHS, COUNT(MONTHS)},
+	[DATE_WORD_WEEKDAY] = {WEEKDAYS, COUNT(WEEKDAYS)},
+	[DATE_WORD_MORNING] = {MORNINGS, COUNT(MORNINGS)},
+	[DATE_WORD_EVENING] = {EVENINGS, COUNT(EVENINGS)},
+	[DATE_WORD_ZONE] = {ZONES, COUNT(ZONES)},
+	[DATE_WORD_FILLER] = {FILLERS, COUNT(FILLERS)},
+	[DATE_WORD_YEAR] = {YEARS, COUNT(YEARS)},
+	[DATE_WORD_MONTH_UNIT] = {MONTH_UNITS, COUNT(MONTH_UNITS)},
+	[DATE_WORD_DAY_UNIT] = {DAY_UNITS, COUNT(DAY_UNITS)},
+	[DATE_WORD_HOUR_UNIT] = {HOUR_UNITS, COUNT(HOUR_UNITS)},
+	[DATE_WORD_MINUTE_UNIT] = {MINUTE_UNITS, COUNT(MINUTE_UNITS)},
+	[DATE_WORD_SECOND_UNIT] = {SECOND_UNITS, COUNT(SECOND_UNITS)},
 };
 
 /* Lower case for the letters of the languages above: Latin with its accents, Greek, Cyrillic. */
@@ -158,6 +153,9 @@ static size_t
 word_length(struct span text, struct span word)
 {
 	size_t length = 0;
+	bool both_ascii = (unsigned char)text.p[0] < 0x80 && (unsigned char)word.p[0] < 0x80;
+	if (both_ascii && ((text.p[0] ^ word.p[0]) & ~0x20) != 0)
+		return 0;
 	bool ends_in_letter = is_ascii_letter(word.p[word.n - 1]);
 	while (word.n > 0) {
 		uint32_t a, b;
@@ -173,17 +171,17 @@ word_length(struct span text, struct span word)
 }
 
 size_t
-date_word(struct span text, enum date_word wanted, enum date_word *kind, unsigned *month)
+date_word(struct span text, enum date_word wanted, unsigned *month)
 {
 	size_t longest = 0;
-	for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
-		const struct word *word = &WORDS[i];
-		if (wanted != DATE_WORD_NONE && word->kind != wanted)
-			continue;
-		size_t n = word_length(text, span_of(word->text));
+	unsigned char first = text.n ? (unsigned char)text.p[0] : 0;
+	if (first < 'A') /* digits, blanks and most signs: no word begins so */
+		return 0;
+	for (size_t i = 0; i < LISTS[wanted].count; i++) {
+		const struct word *word = &LISTS[wanted].words[i];
+		size_t n = word_length(text, word->text);
 		if (n > longest) {
 			longest = n;
-			*kind = word->kind;
 			*month = word->month;
 		}
 	}

@@ -5,7 +5,6 @@
 
 /* What a word in a date means. */
 enum date_word {
-	DATE_WORD_NONE,
 	DATE_WORD_MONTH,
 	DATE_WORD_WEEKDAY,
 	DATE_WORD_MORNING, /* AM */
@@ -18,14 +17,15 @@ enum date_word {
 	DATE_WORD_HOUR_UNIT,
 	DATE_WORD_MINUTE_UNIT,
 	DATE_WORD_SECOND_UNIT,
+	DATE_WORDS,
 };
 
 /*
- * The longest known word of that kind (any kind for DATE_WORD_NONE) at the start of text, letters
- * compared without case. Its length, 0 for none; *month is set for DATE_WORD_MONTH. Source of the
- * names: Unicode CLDR and .NET's culture tables, both forms where a language declines them.
+ * The length of the longest known word of that kind at the start of text, letters compared without
+ * case; 0 for none. *month (not NULL) is set for DATE_WORD_MONTH. Source of the names: Unicode CLDR
+ * and .NET's culture tables, both forms where a language declines them.
  */
 size_t
-date_word(struct span text, enum date_word wanted, enum date_word *kind, unsigned *month);
+date_word(struct span text, enum date_word wanted, unsigned *month);
 
 #endif

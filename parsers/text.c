@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 static const char ELLIPSIS[] = "\xe2\x80\xa6";
+enum { ELLIPSIS_ROOM = sizeof ELLIPSIS - 1 };
 static const char REPLACEMENT[] = "\xef\xbf\xbd";
 
 /* Characters that show nothing and change how others are shown or ordered (Unicode's category Cf,
@@ -72,20 +73,37 @@ take_character(struct span *in)
 	return is_invisible(c) ? (struct span){NULL, 0} : as_is;
 }
 
+/* How many bytes at the start are printable ASCII, up to `most`. */
+static size_t
+printable_run(struct span in, size_t most)
+{
+	size_t n = 0;
+	while (n < in.n && n < most && in.p[n] >= ' ' && in.p[n] < 0x7f)
+		n++;
+	return n;
+}
+
 void
 text_sanitize(struct buf *out, struct span in, size_t limit)
 {
 	size_t start = out->n, fits = out->n; /* up to fits an ellipsis has room behind it */
 	while (in.n > 0) {
+		size_t room = limit - (out->n - start);
+		size_t n = room > ELLIPSIS_ROOM ? printable_run(in, room - ELLIPSIS_ROOM) : 0;
+		buf_add(out, in.p, n);
+		in = span_from(in, n);
+		fits = n ? out->n : fits;
+		if (in.n == 0)
+			return;
 		struct span piece = take_character(&in);
 		if (out->n - start + piece.n > limit) {
 			out->n = fits;
-			if (limit >= sizeof ELLIPSIS - 1)
+			if (limit >= ELLIPSIS_ROOM)
 				buf_add_text(out, ELLIPSIS);
 			return;
 		}
 		buf_add_span(out, piece);
-		if (out->n - start + sizeof ELLIPSIS - 1 <= limit)
+		if (out->n - start + ELLIPSIS_ROOM <= limit)
 			fits = out->n;
 	}
 }
