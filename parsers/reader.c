@@ -296,19 +296,31 @@ may_pass(const struct feed *feed)
 {
 	const struct reader *reader = feed->reader;
 	return !reader->every_record && reader->rules && !rules_has_record_rules(reader->rules) &&
-	       feed->lines.unit == 1 && !feed->lines.skipping;
+	       feed->lines.unit == 1;
+}
+
+/* The same question of one line: of what stands behind a long line, or is the beginning of one,
+ * too, so that it does not matter in which call it came. */
+static bool
+is_hit(const struct feed *feed, const struct line *line)
+{
+	return rules_next_hit(feed->reader->rules, line->raw, 0) < line->raw.n ||
+	       (!feed->state->seen && span_find(line->raw, SPAN(FRAME_SERVICE)));
 }
 
 static void
 run(struct feed *feed)
 {
+	bool is_fast = may_pass(feed);
 	for (;;) {
-		if (may_pass(feed))
+		if (is_fast && !feed->lines.skipping)
 			pass_to_hit(feed);
 		struct lines before = feed->lines;
 		struct line line;
 		if (!lines_next(&feed->lines, &line))
 			return;
+		if (is_fast && !is_hit(feed, &line))
+			continue;
 		if (!take(feed, &line)) {
 			feed->lines = before;
 			return;
