@@ -272,5 +272,5 @@ decoder_decode(struct decoder *decoder, unsigned encoding, struct span raw)
 			   : encoding >= ENCODING_CODE_PAGES && decoder->iconv != NO_ICONV
 				   ? decode_iconv(decoder, raw)
 				   : decode_utf8(decoder, raw);
-	return span_has_prefix(text, MARK) ? span_from(text, MARK.n) : text;
+	return text.p && span_has_prefix(text, MARK) ? span_from(text, MARK.n) : text;
 }

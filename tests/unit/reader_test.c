@@ -256,7 +256,7 @@ t03_records_do_not_depend_on_how_bytes_are_cut(void **state)
 	for (int i = 0; i < 8; i++) {
 		struct reader_options options = options_with(rules[i & 1], i & 2);
 		options.max_line = i & 4 ? 150 : 64 * 1024;
-		assert_splits_agree(&options, buf_span(&bytes), 1);
+		assert_splits_agree(&options, buf_span(&bytes), i < 2 ? 1 : 5);
 	}
 	buf_fini(&bytes);
 	rules_free(rules[0]);
@@ -286,7 +286,7 @@ t04_nor_in_wide_encodings(void **state)
 		options.encoding = NAMES[i >> 1];
 		options.max_line = 400;
 		widen(buf_span(&bytes), i >> 1 < 2 ? 2 : 4, i >> 1 & 1, &wide);
-		assert_splits_agree(&options, buf_span(&wide), 23);
+		assert_splits_agree(&options, buf_span(&wide), 67);
 		buf_fini(&wide);
 	}
 	buf_fini(&bytes);
