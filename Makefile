@@ -128,7 +128,8 @@ CALM = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 .PHONY: valgrind
 valgrind: ## unit tests under valgrind
 	@$(MAKE) test-unit RUNNER="valgrind -q --error-exitcode=9 --leak-check=full \
-		--show-leak-kinds=definite --errors-for-leak-kinds=definite"
+		--show-leak-kinds=definite --errors-for-leak-kinds=definite \
+		--suppressions=tests/valgrind.supp"
 
 .PHONY: lint
 lint: ## format, house rules, cppcheck, clang-tidy, shellcheck
