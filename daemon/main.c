@@ -1,25 +1,10 @@
-#include "daemon/base/buf.h"
-#include "daemon/base/mem.h"
 #include "daemon/verb.h"
 
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-
-static const struct verb *const VERB[] = {
-	&VERB_RUN,
-	&VERB_SCAN,
-	&VERB_CHECK_CONFIG,
-	&VERB_EXPLAIN,
-	&VERB_STATUS,
-	&VERB_TEST_RULES,
-	&VERB_TEST_ALERT,
-	&VERB_RESOLVE,
-	&VERB_ACK,
-	&VERB_SILENCE,
-	&VERB_OUTBOX,
-};
 
 static void
 print_help(void)
@@ -29,8 +14,8 @@ print_help(void)
 	       "Intelligence certificate of a sync point has expired and must be "
 	       "re-provisioned.\n\n"
 	       "verbs:\n");
-	for (size_t i = 0; i < COUNT(VERB); i++)
-		printf("  %-13s %s\n", VERB[i]->name, VERB[i]->summary);
+	for (size_t i = 0; verb_at(i); i++)
+		printf("  %-13s %s\n", verb_at(i)->name, verb_at(i)->summary);
 	printf("\noptions:\n"
 	       "  -c FILE       the configuration, before or behind the verb (default\n"
 	       "                /etc/aiwatch/aiwatch.yml; a missing default file means the "
@@ -55,28 +40,6 @@ usage_error(const char *format, ...)
 	fprintf(stderr, " (see `aiwatch --help`)\n");
 	va_end(args);
 	return EXIT_USAGE;
-}
-
-int
-verb_usage_error(const struct verb *verb, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fprintf(stderr, "aiwatch %s: ", verb->name);
-	vfprintf(stderr, format, args);
-	fprintf(stderr, " (see `aiwatch %s --help`)\n", verb->name);
-	va_end(args);
-	return EXIT_USAGE;
-}
-
-static const struct verb *
-find_verb(const char *name)
-{
-	for (size_t i = 0; i < COUNT(VERB); i++) {
-		if (strcmp(VERB[i]->name, name) == 0)
-			return VERB[i];
-	}
-	return NULL;
 }
 
 /* Takes `-c FILE` and `-cFILE` out of the arguments, wherever they stand before `--`. */
@@ -120,7 +83,7 @@ main(int argc, char **argv)
 		print_help();
 		return 0;
 	}
-	const struct verb *verb = find_verb(argv[1]);
+	const struct verb *verb = verb_find(argv[1]);
 	if (!verb)
 		return usage_error("there is no verb \"%s\"", argv[1]);
 	for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {

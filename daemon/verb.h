@@ -1,8 +1,10 @@
 #ifndef AIWATCH_VERB_H
 #define AIWATCH_VERB_H
 
+#include <stddef.h>
+
 /*
- * A verb of the command line: one file each, one row of the table in main.c. `run` gets what stands
+ * A verb of the command line: one file each, one row of the table in verb.c. `run` gets what stands
  * behind the verb (argv[0] is the verb) and the configuration's path (NULL where none was named);
  * it returns the exit code.
  */
@@ -17,8 +19,13 @@ struct verb {
 enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
 
 extern const struct verb VERB_RUN, VERB_SCAN, VERB_CHECK_CONFIG, VERB_STATUS, VERB_EXPLAIN,
-	VERB_RESOLVE, VERB_ACK, VERB_SILENCE, VERB_TEST_RULES, VERB_TEST_ALERT,
-	VERB_OUTBOX;
+	VERB_RESOLVE, VERB_ACK, VERB_SILENCE, VERB_TEST_RULES, VERB_TEST_ALERT, VERB_OUTBOX;
+
+/* The table's rows, as `--help` lists them; NULL behind the last. */
+const struct verb *
+verb_at(size_t i);
+const struct verb *
+verb_find(const char *name); /* NULL where there is none of that name */
 
 /* Prints `aiwatch VERB: sentence` and where help is, to standard error. Returns EXIT_USAGE. */
 int
