@@ -107,6 +107,7 @@ test-unit: $(TESTS) ## tests/unit, by cmocka
 .PHONY: test-system
 test-system: all ## tests/system: the real binary against real servers, by pytest
 	@tests/system/fetch-receivers.sh build/receivers
+	@tests/system/fetch-axe.sh build/axe
 	@AIWATCH=$(BUILD)/aiwatch PYTHONDONTWRITEBYTECODE=1 \
 		$(PYTHON) -m pytest -p no:cacheprovider -q $(PYTEST_FLAGS) tests/system
 

@@ -241,6 +241,13 @@ arm(struct server *server)
 	sd_event_source_set_enabled(server->on_time, SD_EVENT_ONESHOT);
 }
 
+static unsigned
+client_count(const struct server *server)
+{
+	return MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)
+		->num_connections;
+}
+
 static int
 on_ready(sd_event_source *source, int fd, uint32_t events, void *owner)
 {
@@ -248,7 +255,12 @@ on_ready(sd_event_source *source, int fd, uint32_t events, void *owner)
 	(void)fd;
 	(void)events;
 	struct server *server = owner;
-	MHD_run(server->daemon);
+	unsigned before;
+	/* Only the next run after a client has gone listens again where there were too many. */
+	do {
+		before = client_count(server);
+		MHD_run(server->daemon);
+	} while (client_count(server) < before);
 	arm(server);
 	return 0;
 }
