@@ -76,9 +76,10 @@ $(BUILD)/flags: always
 .PHONY: always
 always:
 
-# The shipped rules and the status page are compiled in.
+# The shipped rules, the status page and the style of a scan's report are compiled in.
 $(BUILD)/config/shipped.o: packaging/etc/rules.yml
 $(BUILD)/daemon/web/page.o: daemon/web/page.html
+$(BUILD)/daemon/scan_html.o: daemon/scan_html.css
 
 .PHONY: demo
 demo: ## build, and show the daemon at work on a made-up log

@@ -61,6 +61,7 @@ scan_verdict(const struct scan *scan)
 struct arguments {
 	bool json;
 	const char *input;
+	const char *html;  /* file to write the report to */
 	const char **only; /* NULL-terminated */
 	size_t only_count;
 	const char **path;
@@ -94,6 +95,8 @@ take_arguments(struct arguments *arguments, int argc, char **argv)
 			arguments->json = true;
 		else if ((value = option_value("--input", argc, argv, &i)))
 			arguments->input = value;
+		else if ((value = option_value("--html", argc, argv, &i)))
+			arguments->html = value;
 		else if ((value = option_value("--site", argc, argv, &i)))
 			arguments->only[arguments->only_count++] = value;
 		else
@@ -151,8 +154,13 @@ scan_with(const struct config *config, struct rules *rules, const struct argumen
 	find_files(&scan, arguments);
 	scan_read(&scan);
 	scan_progress_end(&progress);
-	print(&scan, arguments->json);
+	if (!arguments->html || strcmp(arguments->html, "-") != 0)
+		print(&scan, arguments->json);
 	code = VERDICT[scan_verdict(&scan)].exit;
+	if (arguments->html && !scan_write_html(&scan, arguments->html, &err)) {
+		fprintf(stderr, "aiwatch scan: %s\n", err.text);
+		code = EXIT_CANNOT_TELL;
+	}
 out:
 	scan_close(&scan);
 	return code;
@@ -185,7 +193,7 @@ out:
 
 const struct verb VERB_SCAN = {
 	.name = "scan",
-	.arguments = "[--json] [--site NAME] [--input NAME] PATH…",
+	.arguments = "[--json] [--html FILE] [--site NAME] [--input NAME] PATH…",
 	.summary = "read log files once: each site's history, and the verdict",
 	.help = "Reads the files named, plain or compressed (gzip, xz, zstd, bzip2), and of "
 		"folders\n"
@@ -196,6 +204,8 @@ const struct verb VERB_SCAN = {
 		"\n"
 		"  --json         one JSON document instead of the report; every record is looked\n"
 		"                 at and counted, which takes longer\n"
+		"  --html FILE    writes the report as a page that one can mail, too; - for\n"
+		"                 standard output, and then nothing else is printed\n"
 		"  --site NAME    only this site; may be given more than once. Where the files "
 		"are\n"
 		"                 of one site of another name, NAME is the name it gets\n"

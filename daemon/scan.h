@@ -110,4 +110,17 @@ scan_print_json(const struct scan *scan, struct buf *out);
 void
 scan_print_report(const struct scan *scan, bool colour, size_t columns, struct buf *out);
 
+/* The report of `--html`: one HTML document that fetches nothing and runs no script. */
+void
+scan_print_html(const struct scan *scan, struct buf *out);
+
+/* Writes it to a file, "-" for standard output. False with a sentence. */
+bool
+scan_write_html(const struct scan *scan, const char *path, struct err *err);
+
+/* The sites, the gravest first, then by name. The array is to be freed, the sites are the scan's.
+ */
+const struct scan_site **
+scan_sites_by_gravity(const struct scan *scan, size_t *count);
+
 #endif

@@ -37,6 +37,12 @@ by_gravity(const void *a, const void *b)
 	return order ? order : by_name(a, b);
 }
 
+const struct scan_site **
+scan_sites_by_gravity(const struct scan *scan, size_t *count)
+{
+	return sorted_sites(scan, by_gravity, count);
+}
+
 static json_t *
 file_to_json(const struct scan_file *file, const struct scan_result *result)
 {
@@ -319,7 +325,7 @@ scan_print_report(const struct scan *scan, bool colour, size_t columns, struct b
 {
 	struct page page = {out, colour, columns};
 	size_t count;
-	const struct scan_site **sorted = sorted_sites(scan, by_gravity, &count);
+	const struct scan_site **sorted = scan_sites_by_gravity(scan, &count);
 	for (size_t i = 0; i < count; i++)
 		add_site(&page, sorted[i]);
 	add_files(&page, scan);
