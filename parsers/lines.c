@@ -105,10 +105,12 @@ skip_rest(struct lines *lines)
 	size_t end = find_end(lines);
 	bool ended = end < lines->bytes.n;
 	size_t to = ended || lines->last ? end : whole_units(lines);
-	lines->skipped_bytes += to > lines->place ? to - lines->place : 0;
+	if (lines->skipping == LINES_SKIP_LONG && to > lines->place)
+		lines->skipped_bytes += to - lines->place;
 	lines->place = ended ? end + lines->unit : to > lines->place ? to : lines->place;
 	lines->complete += ended;
-	lines->skipping = !ended;
+	if (ended)
+		lines->skipping = LINES_READ;
 	return ended;
 }
 
@@ -131,13 +133,14 @@ lines_next(struct lines *lines, struct line *line)
 		give(lines, whole - lines->place, line);
 		line->incomplete = lines->last;
 		lines->place = whole;
-		lines->skipping = true;
+		lines->skipping = LINES_SKIP_LONG;
 		return true;
 	}
 	if (!lines->last || content == 0)
 		return false;
 	give(lines, content, line);
 	line->incomplete = true;
+	lines->skipping = line->truncated ? LINES_SKIP_LONG : LINES_SKIP_TAKEN;
 	lines->place = end;
 	return true;
 }

@@ -23,6 +23,12 @@ struct line {
 	bool truncated;
 };
 
+enum lines_skip {
+	LINES_READ,
+	LINES_SKIP_LONG,  /* the rest of a line over the limit: counted */
+	LINES_SKIP_TAKEN, /* the rest of a line that was given before it had ended */
+};
+
 struct lines {
 	struct span bytes;
 	uint64_t at;  /* raw offset of bytes.p[0] */
@@ -30,8 +36,8 @@ struct lines {
 	size_t limit; /* bytes kept of a line */
 	unsigned unit;
 	bool big_endian;
-	bool last;     /* nothing comes behind bytes: what is left is a line too */
-	bool skipping; /* inside a line over the limit */
+	bool last; /* nothing comes behind bytes: what is left is a line too */
+	enum lines_skip skipping;
 	uint64_t complete, too_long, skipped_bytes; /* counted up */
 };
 

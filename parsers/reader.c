@@ -360,7 +360,7 @@ reader_feed(struct reader *reader, struct reader_state *state, struct span bytes
 				.big_endian = state->encoding == ENCODING_UTF16BE ||
 					      state->encoding == ENCODING_UTF32BE,
 				.last = last,
-				.skipping = state->skipping != 0,
+				.skipping = (enum lines_skip)state->skipping,
 			},
 		.received = received,
 		.on_record = on_record,
@@ -368,7 +368,7 @@ reader_feed(struct reader *reader, struct reader_state *state, struct span bytes
 	};
 	lines_start(&feed.lines);
 	run(&feed);
-	state->skipping = feed.lines.skipping;
+	state->skipping = (uint8_t)feed.lines.skipping;
 	counts->lines += feed.lines.complete;
 	counts->records += feed.records;
 	counts->long_lines += feed.lines.too_long;

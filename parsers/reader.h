@@ -31,7 +31,7 @@ struct reader_options {
 struct reader_state {
 	uint8_t encoding;	 /* enum encoding; 0: not decided */
 	uint8_t format;		 /* enum envelope_kind last seen; 0: none yet */
-	uint8_t skipping;	 /* inside a line over the limit, whose rest is skipped */
+	uint8_t skipping;	 /* inside a line whose rest is skipped: enum lines_skip */
 	uint8_t seen;		 /* a record of the service has been seen */
 	struct date_memory date; /* which of day and month comes first, and what may tell it */
 	uint8_t reserved[7];	 /* zero */
@@ -104,9 +104,10 @@ reader_on_record(void *owner, const struct record *record);
  *   not consumed, up to max_line bytes;
  * - of a file whose encoding is not known, nothing before the third byte that is not NUL.
  *
- * With `last` the rest is a line too, marked incomplete, and all is consumed. `received` is the
- * time of reading, used to complete dates without a year. counts (not NULL) are added to. What is
- * reported and counted does not depend on how the bytes were cut into calls.
+ * With `last` the rest is a line too, marked incomplete, and all is consumed; should the file go on
+ * after all, the rest of that line is skipped. `received` is the time of reading, used to complete
+ * dates without a year. counts (not NULL) are added to. What is reported and counted does not
+ * depend on how the bytes were cut into calls.
  *
  * A record is its framed line and the lines without a frame behind it (of the same host, where
  * envelopes name one). Rules see its first line, those `against_record` all of it, joined by LF.

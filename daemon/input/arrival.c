@@ -1,4 +1,5 @@
 #include "daemon/input/follow_parts.h"
+#include "parsers/lines.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -163,7 +164,7 @@ skip_to_end(struct follow *follow, struct generation *generation)
 	bool little = wide && strcmp(encoding, "utf-16le") == 0;
 	uint64_t from = size - n;
 	uint64_t end = wide ? size & ~UINT64_C(1) : size;
-	state.skipping = 1;
+	state.skipping = LINES_SKIP_TAKEN;
 	if (pread(generation->fd, bytes, n, (off_t)from) != (ssize_t)n)
 		return;
 	for (size_t i = n; i-- > 0;) {
@@ -171,7 +172,7 @@ skip_to_end(struct follow *follow, struct generation *generation)
 		if (bytes[i] != '\n' || behind > size || (wide && behind & 1))
 			continue;
 		end = behind;
-		state.skipping = 0;
+		state.skipping = LINES_READ;
 		break;
 	}
 	if (content_skip(position, generation->fd, end))

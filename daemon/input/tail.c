@@ -198,8 +198,6 @@ feed(struct reading *reading, struct span bytes, bool last)
 		return 0;
 	if (at < PROOF_HEAD)
 		generation->stream->situation++;
-	if (last && bytes.n && bytes.p[bytes.n - 1] != '\n')
-		position->reader.skipping = 1;
 	content_consume(position, follow->buffer, consumed, on_chunk, reading);
 	generation_mark(follow, generation);
 	count(reading, &counts, at, consumed);

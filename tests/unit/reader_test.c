@@ -219,6 +219,13 @@ t02_half_line_waits_and_last_takes_it_incomplete(void **state)
 	assert_int_equal(consumed, bytes.n);
 	assert_int_equal(count_text(&reading, " INCOMPLETE|\n"), 1);
 	assert_int_equal(reading.counts.lines, 1);
+	struct span rest = SPAN(" of it\r\n" REJECTED "\n");
+	assert_int_equal(reader_feed(reader, &reading.state, rest, consumed, false, 0, on_record,
+				 &reading, &reading.counts),
+		rest.n);
+	assert_int_equal(count_text(&reading, "|\n"), 3);
+	assert_int_equal(reading.counts.lines, 3);
+	assert_int_equal(reading.counts.skipped_bytes, 0);
 	reader_free(reader);
 	buf_fini(&reading.records);
 	rules_free(rules);
