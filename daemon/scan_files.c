@@ -82,7 +82,7 @@ read_stamp(struct span stamp, enum scan_age *age, char **rank)
 	for (size_t i = 0; i < stamp.n; i++)
 		digits = digits && isdigit((unsigned char)stamp.p[i]);
 	*age = digits && stamp.n <= 5 ? SCAN_NUMBERED : SCAN_DATED;
-	*rank = *age == SCAN_NUMBERED ? mem_format("%06d", 999999 - atoi(stamp.p))
+	*rank = *age == SCAN_NUMBERED ? mem_format("%06ld", 999999 - strtol(stamp.p, NULL, 10))
 				      : mem_format("%.*s", (int)stamp.n, stamp.p);
 }
 

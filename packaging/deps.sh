@@ -12,9 +12,10 @@ packages() {
         echo zlib1g-dev
         ;;
     test)
-        echo libcmocka-dev valgrind python3 python3-pytest
+        echo libcmocka-dev valgrind python3 python3-pytest sqlite3
         # The status page in a browser; axe-core comes by npm: see tests/system/fetch-axe.sh.
         echo chromium chromium-driver python3-selenium openssl
+        command -v npm >/dev/null || echo npm
         # What rsyslogd and syslog-ng link to. The two are unpacked, not installed: see
         # tests/system/fetch-receivers.sh.
         echo libestr0 libfastjson4 liblognorm5
