@@ -163,7 +163,8 @@ struct generation *
 generation_find(const struct follow *follow, const struct object_key *key);
 void
 generation_set_object(struct follow *follow, struct generation *generation,
-	const struct object_key *key, const struct object_look *look, const char *seen_at);
+	const struct object_key *key, const struct object_look *look, const char *seen_at)
+	__attribute__((nonnull(1, 2, 3, 4)));
 void
 generation_lose_object(struct follow *follow, struct generation *generation);
 static inline bool
