@@ -13,11 +13,13 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utlist.h>
 
 enum {
 	CLIENTS_MAX = 64,
 	HEADERS_MAX = 16 * 1024,
 	SILENCE_SECONDS = 10,
+	REQUEST_SECONDS = 15,
 	GZIP_LEAST = 1024,	/* a shorter body is sent as it is */
 	ETAG_TEXT = 3 + 32 + 2, /* W/", digits, " and a NUL */
 };
@@ -25,11 +27,19 @@ enum {
 static const char PLAIN[] = "text/plain; charset=utf-8";
 static const char ALLOW_NOTHING[] = "default-src 'none'; frame-ancestors 'none'";
 
+/* A connection, in the order in which they came or had their last answer. */
+struct client {
+	struct client *prev, *next;
+	int fd;
+	int64_t since; /* monotonic */
+};
+
 struct server {
 	char *host; /* as configured, without brackets */
 	char *port;
 	char machine[256]; /* its name */
 	struct MHD_Daemon *daemon;
+	struct client *clients;
 	sd_event_source *on_ready;
 	sd_event_source *on_time;
 	server_on_request *on_request;
@@ -229,15 +239,69 @@ web_request_argument(const struct web_request *request, const char *name)
 }
 
 static void
+on_connection(void *owner, struct MHD_Connection *connection, void **slot,
+	enum MHD_ConnectionNotificationCode code)
+{
+	struct server *server = owner;
+	struct client *client = *slot;
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		DL_DELETE(server->clients, client);
+		free(client);
+		*slot = NULL;
+		return;
+	}
+	client = mem_new(sizeof *client);
+	client->fd =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	client->since = clock_monotonic();
+	DL_APPEND(server->clients, client);
+	*slot = client;
+}
+
+/* The client begins anew. */
+static void
+renew(struct server *server, struct client *client)
+{
+	client->since = clock_monotonic();
+	DL_DELETE(server->clients, client);
+	DL_APPEND(server->clients, client);
+}
+
+static void
+on_completed(void *owner, struct MHD_Connection *connection, void **state,
+	enum MHD_RequestTerminationCode code)
+{
+	(void)state;
+	(void)code;
+	renew(owner, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+			     ->socket_context);
+}
+
+/* Ends those that send, or take, a byte now and then. The server sees their end and closes. */
+static void
+end_slow_clients(struct server *server)
+{
+	int64_t now = clock_monotonic();
+	while (server->clients && now - server->clients->since >= REQUEST_SECONDS * SECOND) {
+		shutdown(server->clients->fd, SHUT_RDWR);
+		renew(server, server->clients);
+	}
+}
+
+static void
 arm(struct server *server)
 {
 	MHD_UNSIGNED_LONG_LONG wait;
-	if (MHD_get_timeout(server->daemon, &wait) != MHD_YES) {
+	int64_t at = INT64_MAX;
+	if (MHD_get_timeout(server->daemon, &wait) == MHD_YES)
+		at = clock_monotonic() + (int64_t)wait * 1000;
+	if (server->clients && server->clients->since + REQUEST_SECONDS * SECOND < at)
+		at = server->clients->since + REQUEST_SECONDS * SECOND;
+	if (at == INT64_MAX) {
 		sd_event_source_set_enabled(server->on_time, SD_EVENT_OFF);
 		return;
 	}
-	sd_event_source_set_time(
-		server->on_time, (uint64_t)(clock_monotonic() + (int64_t)wait * 1000));
+	sd_event_source_set_time(server->on_time, (uint64_t)at);
 	sd_event_source_set_enabled(server->on_time, SD_EVENT_ONESHOT);
 }
 
@@ -256,6 +320,7 @@ on_ready(sd_event_source *source, int fd, uint32_t events, void *owner)
 	(void)events;
 	struct server *server = owner;
 	unsigned before;
+	end_slow_clients(server);
 	/* Only the next run after a client has gone listens again where there were too many. */
 	do {
 		before = client_count(server);
@@ -319,7 +384,9 @@ start(struct server *server, sd_event *loop, struct err *err)
 	server->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_http, server,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CLIENTS_MAX,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_SECONDS, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_SECONDS,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, server, MHD_OPTION_END);
 	if (!server->daemon) {
 		close(fd);
 		return err_set(err, "http: the server does not start");

@@ -8,10 +8,10 @@
 
 /*
  * The HTTP server, by libmicrohttpd on the engine's loop: read only, GET and HEAD, no body taken.
- * At most 64 clients, 16 KiB of headers each; one that is silent for 10 s is closed. The `Host` of
- * a request must be an address in digits, `localhost`, this machine's name or the name that is
- * configured, so that no page of another origin reaches it by rebinding a name of its own. Answers
- * carry an ETag, and are gzipped for clients that take it.
+ * At most 64 clients, 16 KiB of headers each; one that is silent for 10 s, or has not had its
+ * answer after 15 s, is closed. The `Host` of a request must be an address in digits, `localhost`,
+ * this machine's name or the name that is configured, so that no page of another origin reaches it
+ * by rebinding a name of its own. Answers carry an ETag, and are gzipped for clients that take it.
  */
 struct server;
 

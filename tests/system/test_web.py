@@ -2,10 +2,11 @@
 
 import os
 import socket
+import time
 
 import pytest
 
-from harness import append, free_port, wait_until
+from harness import SLOWNESS, append, free_port, wait_until
 from lines import l3, pair
 from web import Web, families, promtool
 
@@ -212,3 +213,24 @@ def test_14_a_browser_is_told_what_the_page_may_do(daemon, web):
     assert page.text().count("http://") == page.text().count("http://www.w3.org/2000/svg")
     again = web.get("/", **{"If-None-Match": page.headers["ETag"]})
     assert (again.status, again.raw) == (304, b"")
+
+
+@pytest.mark.skipif(SLOWNESS > 1, reason="it waits for the server's patience to end")
+def test_15_a_client_that_drips_is_ended(daemon, web):
+    daemon.start()
+    with socket.create_connection(("127.0.0.1", web.port)) as client:
+        client.settimeout(0.2)
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
+        began = time.monotonic()
+
+        def has_ended():
+            try:
+                client.sendall(b"x")
+                return client.recv(1) == b""
+            except socket.timeout:
+                return False
+            except ConnectionError:
+                return True
+        wait_until(has_ended, "the connection ends", deadline=30)
+        assert 12 < time.monotonic() - began < 25
+    assert web.is_open()
