@@ -44,7 +44,6 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY := $(BUILD)/libaiwatch.a
 MAIN    := $(BUILD)/daemon/main.o
 TESTS   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*_test.c)))
-MANUALS := $(wildcard packaging/man/*.8 packaging/man/*.5)
 
 MAKEFLAGS += --no-print-directory
 
@@ -192,8 +191,6 @@ install: all ## install under prefix (/usr/local), DESTDIR in front
 	sed 's|/usr/bin/|$(bindir)/|' packaging/systemd/aiwatch.service \
 		>$(DESTDIR)$(unitdir)/aiwatch.service
 	install -m 644 packaging/systemd/aiwatch.sysusers $(DESTDIR)$(sysusersdir)/aiwatch.conf
-	$(foreach page,$(MANUALS),install -D -m 644 $(page) \
-		$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))$(newline))
 
 .PHONY: deps test-deps
 deps: ## install the packages that building needs
@@ -214,5 +211,6 @@ define newline
 
 endef
 
+include packaging/packaging.mk
 -include $(wildcard tests/*/*.mk)
 -include $(OBJECTS:.o=.d) $(TESTS:%=%.d)

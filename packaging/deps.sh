@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a purpose needs and that are missing: deps.sh PURPOSE...
-# Purposes: build, test, lint, demo. With --list it prints them, with --check it only looks.
+# Purposes: build, package, test, lint, demo. With --list it prints them, with --check it only looks.
 set -eu
 
 packages() {
@@ -22,9 +22,10 @@ packages() {
         echo libivykis0 libjson-c5 libnet1 libpcre3 libwrap0 libglib2.0-0 libcap2
         ;;
     lint) echo clang-format clang-tidy cppcheck shellcheck universal-ctags python3 git ;;
+    package) echo debhelper dpkg-dev rpm ;;
     demo) echo python3 ;;
     *)
-        echo "deps.sh: no purpose is called '$1': build, test, lint and demo are" >&2
+        echo "deps.sh: no purpose is called '$1': build, package, test, lint and demo are" >&2
         exit 64
         ;;
     esac
