@@ -283,6 +283,22 @@ pull_the_plug(void *owner)
 	disk_install();
 }
 
+/* A clean stop writes all back. One whose syncs fail leaves a log that is not on the disk. */
+static struct store *
+stop_and_start(struct store *store, struct outage *outage, enum disk_fault fault)
+{
+	enum store_opened how;
+	bool fails = fault == DISK_SYNC_LOST && rand_r(&outage->seed) % 2;
+	disk_fail(fails, fault, true);
+	store_close(store);
+	disk_fail(0, fault, false);
+	store = open_at(directory, &how);
+	assert_int_equal(how, STORE_EXISTING);
+	if (!fails)
+		outage->durable = outage->begun;
+	return store;
+}
+
 static void
 work_under(struct outage *outage, enum disk_fault fault)
 {
@@ -293,7 +309,9 @@ work_under(struct outage *outage, enum disk_fault fault)
 	outage->begun = outage->durable = 0;
 	struct store *store = open_at(directory, &how);
 	for (long long n = 1; n <= 150; n++) {
-		bool durable = rand_r(&outage->seed) % 3 == 0;
+		/* First a stretch in which nothing is promised, and a checkpoint in it. */
+		bool promised = n > 60 && n % 60 < 10;
+		bool durable = (promised || n % 60 > 35) && rand_r(&outage->seed) % 2;
 		if (fault == DISK_SYNC_LOST && n % 7 == 0)
 			disk_fail(1, fault, false);
 		outage->begun = n;
@@ -303,13 +321,8 @@ work_under(struct outage *outage, enum disk_fault fault)
 			outage->durable = n;
 		if (n % 30 == 0)
 			store_maintain(store, &err);
-		if (n % 60 == 0) {
-			disk_fail(0, fault, false);
-			store_close(store);
-			store = open_at(directory, &how);
-			assert_int_equal(how, STORE_EXISTING);
-			outage->durable = n; /* a clean stop writes all back */
-		}
+		if (n % 60 == 0)
+			store = stop_and_start(store, outage, fault);
 	}
 	disk_on_change(NULL, NULL);
 	store_close(store);

@@ -488,7 +488,30 @@ t09_a_sink_that_is_down_is_tried_by_one_and_delays_no_other(void **state)
 }
 
 static void
-t10_two_sites_in_trouble_do_not_hold_the_others(void **state)
+t10_what_waited_for_a_sink_goes_as_soon_as_it_is_up(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(1, true);
+	static const char *const SITE[] = {"CM01", "CM02", "CM03", "CM04"};
+	for (size_t i = 0; i < COUNT(SITE); i++)
+		post(bench, SITE[i]);
+	turn(bench);
+	for (int i = 0; i < 2000; i++) {
+		while (bench->sink[0].given_count)
+			answer(&bench->sink[0], 0, SINK_RETRY);
+		pass(bench, 10 * SECOND);
+	}
+	while (!bench->sink[0].given_count)
+		pass(bench, 10 * SECOND);
+	assert_int_equal(bench->sink[0].given_count, 1);
+	answer(&bench->sink[0], 0, SINK_DELIVERED);
+	turn(bench);
+	assert_int_equal(bench->sink[0].given_count, 3); /* not each at its own time */
+	end(bench);
+}
+
+static void
+t11_two_sites_in_trouble_do_not_hold_the_others(void **state)
 {
 	(void)state;
 	struct bench *bench = begin(1, true);
@@ -510,7 +533,7 @@ t10_two_sites_in_trouble_do_not_hold_the_others(void **state)
 }
 
 static void
-t11_a_store_that_fails_holds_no_alert_back(void **state)
+t12_a_store_that_fails_holds_no_alert_back(void **state)
 {
 	(void)state;
 	struct bench *bench = begin(2, true);
@@ -538,7 +561,7 @@ t11_a_store_that_fails_holds_no_alert_back(void **state)
 }
 
 static void
-t12_without_a_store_all_goes_on_in_memory(void **state)
+t13_without_a_store_all_goes_on_in_memory(void **state)
 {
 	(void)state;
 	struct bench *bench = begin(2, false);
@@ -566,7 +589,7 @@ t12_without_a_store_all_goes_on_in_memory(void **state)
 }
 
 static void
-t13_a_restart_sends_the_rest_with_the_same_ids(void **state)
+t14_a_restart_sends_the_rest_with_the_same_ids(void **state)
 {
 	(void)state;
 	struct bench *bench = begin(2, true);
@@ -592,7 +615,7 @@ t13_a_restart_sends_the_rest_with_the_same_ids(void **state)
 }
 
 static void
-t14_replaced_sinks_take_over_and_a_missing_ones_letters_die(void **state)
+t15_replaced_sinks_take_over_and_a_missing_ones_letters_die(void **state)
 {
 	(void)state;
 	struct bench *bench = begin(2, true);
@@ -628,7 +651,7 @@ t14_replaced_sinks_take_over_and_a_missing_ones_letters_die(void **state)
 }
 
 static void
-t15_the_outbox_is_full_at_its_limit(void **state)
+t16_the_outbox_is_full_at_its_limit(void **state)
 {
 	(void)state;
 	struct bench *bench = begin(2, true);
@@ -644,7 +667,7 @@ t15_the_outbox_is_full_at_its_limit(void **state)
 }
 
 static void
-t16_the_operator_retries_and_drops(void **state)
+t17_the_operator_retries_and_drops(void **state)
 {
 	(void)state;
 	struct bench *bench = begin(1, true);
@@ -664,6 +687,9 @@ t16_the_operator_retries_and_drops(void **state)
 	struct outbox_choice choice = {.ids = IDS, .id_count = 3};
 	assert_int_equal(outbox_retry(bench->outbox, &choice, bench->now), 2);
 	turn(bench);
+	assert_listed(bench, "local CM02/2 dead 1 HTTP 400;local CM01/4 waiting 0 -;"
+			     "local CM01/1 waiting 0 -;local CM01/5 waiting 0 -;"
+			     "local CM03/3 waiting 1 HTTP 503;");
 	assert_given(&bench->sink[0], "CM01/4;CM03/3;");
 	answer(&bench->sink[0], 0, SINK_RETRY);
 	answer(&bench->sink[0], 0, SINK_DELIVERED);
@@ -682,7 +708,7 @@ t16_the_operator_retries_and_drops(void **state)
 }
 
 static void
-t17_a_sink_may_answer_at_once(void **state)
+t18_a_sink_may_answer_at_once(void **state)
 {
 	(void)state;
 	struct bench *bench = begin(2, true);
@@ -697,11 +723,15 @@ t17_a_sink_may_answer_at_once(void **state)
 	turn(bench);
 	assert_int_equal(view(bench, "local").delivered, 300);
 	assert_int_equal(view(bench, "oncall").retried, 1);
+	bench->sink[1].outcome = SINK_DELIVERED;
+	for (int i = 0; i < 3; i++)
+		pass(bench, MINUTE);
+	assert_int_equal(view(bench, "oncall").delivered, 300);
 	end(bench);
 }
 
 static void
-t18_dead_letters_are_bounded(void **state)
+t19_dead_letters_are_bounded(void **state)
 {
 	(void)state;
 	struct bench *bench = begin(1, true);
@@ -725,7 +755,7 @@ heap_in_use(void)
 }
 
 static void
-t19_a_hundred_thousand_stay_within_64_MiB(void **state)
+t20_a_hundred_thousand_stay_within_64_MiB(void **state)
 {
 	(void)state;
 	struct bench *bench = begin(1, true);
@@ -750,7 +780,7 @@ t19_a_hundred_thousand_stay_within_64_MiB(void **state)
 }
 
 static void
-t20_a_document_that_is_gone_or_damaged_is_a_dead_letter(void **state)
+t21_a_document_that_is_gone_or_damaged_is_a_dead_letter(void **state)
 {
 	(void)state;
 	char command[PATH_MAX + 100];
@@ -825,11 +855,11 @@ random_step(struct bench *bench, struct buf delivered[2])
 }
 
 static void
-t21_random_faults_lose_nothing_and_keep_the_order(void **state)
+t22_random_faults_lose_nothing_and_keep_the_order(void **state)
 {
 	(void)state;
 	srand(11);
-	for (int round = 0; round < 30; round++) {
+	for (int round = 0; round < 12; round++) {
 		struct bench *bench = begin(2, true);
 		struct buf delivered[2] = {BUF_INIT, BUF_INIT};
 		for (int i = 0; i < 400; i++)
@@ -874,18 +904,19 @@ main(void)
 		cmocka_unit_test(t07_a_refused_one_is_a_dead_letter_and_the_next_goes),
 		cmocka_unit_test(t08_what_is_too_old_and_failed_is_a_dead_letter),
 		cmocka_unit_test(t09_a_sink_that_is_down_is_tried_by_one_and_delays_no_other),
-		cmocka_unit_test(t10_two_sites_in_trouble_do_not_hold_the_others),
-		cmocka_unit_test(t11_a_store_that_fails_holds_no_alert_back),
-		cmocka_unit_test(t12_without_a_store_all_goes_on_in_memory),
-		cmocka_unit_test(t13_a_restart_sends_the_rest_with_the_same_ids),
-		cmocka_unit_test(t14_replaced_sinks_take_over_and_a_missing_ones_letters_die),
-		cmocka_unit_test(t15_the_outbox_is_full_at_its_limit),
-		cmocka_unit_test(t16_the_operator_retries_and_drops),
-		cmocka_unit_test(t17_a_sink_may_answer_at_once),
-		cmocka_unit_test(t18_dead_letters_are_bounded),
-		cmocka_unit_test(t19_a_hundred_thousand_stay_within_64_MiB),
-		cmocka_unit_test(t20_a_document_that_is_gone_or_damaged_is_a_dead_letter),
-		cmocka_unit_test(t21_random_faults_lose_nothing_and_keep_the_order),
+		cmocka_unit_test(t10_what_waited_for_a_sink_goes_as_soon_as_it_is_up),
+		cmocka_unit_test(t11_two_sites_in_trouble_do_not_hold_the_others),
+		cmocka_unit_test(t12_a_store_that_fails_holds_no_alert_back),
+		cmocka_unit_test(t13_without_a_store_all_goes_on_in_memory),
+		cmocka_unit_test(t14_a_restart_sends_the_rest_with_the_same_ids),
+		cmocka_unit_test(t15_replaced_sinks_take_over_and_a_missing_ones_letters_die),
+		cmocka_unit_test(t16_the_outbox_is_full_at_its_limit),
+		cmocka_unit_test(t17_the_operator_retries_and_drops),
+		cmocka_unit_test(t18_a_sink_may_answer_at_once),
+		cmocka_unit_test(t19_dead_letters_are_bounded),
+		cmocka_unit_test(t20_a_hundred_thousand_stay_within_64_MiB),
+		cmocka_unit_test(t21_a_document_that_is_gone_or_damaged_is_a_dead_letter),
+		cmocka_unit_test(t22_random_faults_lose_nothing_and_keep_the_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
