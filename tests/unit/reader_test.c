@@ -270,6 +270,25 @@ t03_records_do_not_depend_on_how_bytes_are_cut(void **state)
 	rules_free(rules[1]);
 }
 
+/* A line behind a long one, and the beginning of a long one, are looked at only where they hold
+ * what a rule wants: what they teach must not depend on the cut. */
+static void
+t04_line_behind_a_long_one_teaches_the_same(void **state)
+{
+	(void)state;
+	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
+	struct reader_options options = options_with(rules, false);
+	struct buf bytes = BUF_INIT;
+	buf_add_text(&bytes, FORBIDDEN "\n<13>1 - h - - - - " SERVICE "Start: 0 : ");
+	for (int i = 0; i < 40; i++)
+		buf_add_text(&bytes, "no end in sight, ");
+	buf_add_text(&bytes, "\nJun 19 03:00:02 h " SERVICE "Start: 0 : 13/06/2015 03:00: x\n");
+	options.max_line = 200;
+	assert_splits_agree(&options, buf_span(&bytes), 1);
+	buf_fini(&bytes);
+	rules_free(rules);
+}
+
 static void
 widen(struct span text, unsigned unit, bool big, struct buf *out)
 {
@@ -280,7 +299,7 @@ widen(struct span text, unsigned unit, bool big, struct buf *out)
 }
 
 static void
-t04_nor_in_wide_encodings(void **state)
+t05_nor_in_wide_encodings(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(RULES, COUNT(RULES));
@@ -301,7 +320,7 @@ t04_nor_in_wide_encodings(void **state)
 }
 
 static void
-t05_fast_and_thorough_reading_find_the_same(void **state)
+t06_fast_and_thorough_reading_find_the_same(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
@@ -331,7 +350,7 @@ t05_fast_and_thorough_reading_find_the_same(void **state)
 }
 
 static void
-t06_rule_against_the_record_waits_for_its_lines(void **state)
+t07_rule_against_the_record_waits_for_its_lines(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(RULES, COUNT(RULES));
@@ -355,7 +374,7 @@ t06_rule_against_the_record_waits_for_its_lines(void **state)
 }
 
 static void
-t07_nuls_at_the_end_are_not_there_yet(void **state)
+t08_nuls_at_the_end_are_not_there_yet(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
@@ -383,7 +402,7 @@ t07_nuls_at_the_end_are_not_there_yet(void **state)
 }
 
 static void
-t08_line_without_end_is_kept_short_and_the_next_is_read(void **state)
+t09_line_without_end_is_kept_short_and_the_next_is_read(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
@@ -417,7 +436,7 @@ t08_line_without_end_is_kept_short_and_the_next_is_read(void **state)
 }
 
 static void
-t09_file_tells_the_order_of_day_and_month(void **state)
+t10_file_tells_the_order_of_day_and_month(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
@@ -437,7 +456,7 @@ t09_file_tells_the_order_of_day_and_month(void **state)
 }
 
 static void
-t10_options_that_are_none_are_refused(void **state)
+t11_options_that_are_none_are_refused(void **state)
 {
 	(void)state;
 	static const struct {
@@ -459,7 +478,7 @@ t10_options_that_are_none_are_refused(void **state)
 }
 
 static void
-t11_quotations_in_a_plain_file_are_none_of_the_services(void **state)
+t12_quotations_in_a_plain_file_are_none_of_the_services(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
@@ -479,7 +498,7 @@ t11_quotations_in_a_plain_file_are_none_of_the_services(void **state)
 }
 
 static void
-t12_each_line_decides_its_envelope(void **state)
+t13_each_line_decides_its_envelope(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
@@ -506,15 +525,16 @@ main(void)
 		cmocka_unit_test(t01_pair_is_found_with_its_offsets_and_times),
 		cmocka_unit_test(t02_half_line_waits_and_last_takes_it_incomplete),
 		cmocka_unit_test(t03_records_do_not_depend_on_how_bytes_are_cut),
-		cmocka_unit_test(t04_nor_in_wide_encodings),
-		cmocka_unit_test(t05_fast_and_thorough_reading_find_the_same),
-		cmocka_unit_test(t06_rule_against_the_record_waits_for_its_lines),
-		cmocka_unit_test(t07_nuls_at_the_end_are_not_there_yet),
-		cmocka_unit_test(t08_line_without_end_is_kept_short_and_the_next_is_read),
-		cmocka_unit_test(t09_file_tells_the_order_of_day_and_month),
-		cmocka_unit_test(t10_options_that_are_none_are_refused),
-		cmocka_unit_test(t11_quotations_in_a_plain_file_are_none_of_the_services),
-		cmocka_unit_test(t12_each_line_decides_its_envelope),
+		cmocka_unit_test(t04_line_behind_a_long_one_teaches_the_same),
+		cmocka_unit_test(t05_nor_in_wide_encodings),
+		cmocka_unit_test(t06_fast_and_thorough_reading_find_the_same),
+		cmocka_unit_test(t07_rule_against_the_record_waits_for_its_lines),
+		cmocka_unit_test(t08_nuls_at_the_end_are_not_there_yet),
+		cmocka_unit_test(t09_line_without_end_is_kept_short_and_the_next_is_read),
+		cmocka_unit_test(t10_file_tells_the_order_of_day_and_month),
+		cmocka_unit_test(t11_options_that_are_none_are_refused),
+		cmocka_unit_test(t12_quotations_in_a_plain_file_are_none_of_the_services),
+		cmocka_unit_test(t13_each_line_decides_its_envelope),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
