@@ -1,6 +1,22 @@
 #include "daemon/base/clock.h"
 #include "daemon/input/follow_parts.h"
 
+/* An object that changed where it went still begins with what was read. */
+static bool
+is_still_its_own(struct follow *follow, struct generation *generation)
+{
+	enum content_verdict verdict = content_glance(generation->fd, &generation->position);
+	bool held = generation->position.state == GENERATION_HELD;
+	if (verdict == CONTENT_WHOLE && held)
+		follow_go_on(follow, generation);
+	if (verdict == CONTENT_WHOLE || verdict == CONTENT_UNREADABLE)
+		return true;
+	if (held && verdict != CONTENT_DIFFERS)
+		return true;
+	follow_give_up_object(follow, generation, "rewritten elsewhere");
+	return false;
+}
+
 /* Where the object went that stood at the path. Opens it where it can still be had. */
 enum whereabouts
 drain_find_old(struct follow *follow, struct generation *generation)
@@ -22,9 +38,12 @@ drain_find_old(struct follow *follow, struct generation *generation)
 	if (generation->size_at_rotation == 0)
 		generation->size_at_rotation = look.size;
 	if (!object_is_unchanged(&generation->seen, &look)) {
+		if (generation->seen.inode && !is_still_its_own(follow, generation))
+			return GONE;
 		generation->seen = look;
 		generation->quiet_since = follow->now;
-		if (look.size > generation->position.offset + generation->partial)
+		if (look.size > generation->position.offset + generation->partial &&
+			generation->position.state != GENERATION_HELD)
 			generation->at_end = false;
 	}
 	generation->unlinked = look.links == 0;

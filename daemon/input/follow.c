@@ -390,8 +390,6 @@ read_one(struct follow *follow, struct stream *stream)
 	struct generation *generation = next_readable(stream);
 	if (!generation) {
 		unset_ready(follow, stream);
-		if (stream->busy)
-			stream_set_due(follow, stream);
 		return;
 	}
 	switch (tail_read(follow, generation)) {
@@ -400,6 +398,8 @@ read_one(struct follow *follow, struct stream *stream)
 		DL_APPEND2(follow->ready, stream, ready_prev, ready_next);
 		break;
 	case TAIL_END:
+		if (stream->busy)
+			stream_set_due(follow, stream);
 		break;
 	case TAIL_DIFFERS:
 		follow_disproved(follow, generation);

@@ -136,6 +136,7 @@ follow_give_up_object(struct follow *follow, struct generation *generation, cons
 	generation->partial = 0;
 	generation->quiet_since = follow->now;
 	generation_enter(follow, generation, GENERATION_DRAINING, why);
+	generation->stream->siblings_due = true;
 	stream_set_busy(follow, generation->stream);
 	return key;
 }
@@ -176,6 +177,7 @@ follow_hold(struct follow *follow, struct generation *generation)
 {
 	generation->proven = true;
 	generation->at_end = true;
+	generation->partial = 0;
 	generation_enter(follow, generation, GENERATION_HELD, "a beginning of what was read");
 	stream_set_busy(follow, generation->stream);
 	if (!generation->by_copy && generation->touched &&
@@ -271,13 +273,17 @@ on_same_object(struct follow *follow, struct generation *generation, const struc
 	if (look->size == 0 && position->size > 0) {
 		generation->shrunk = true;
 		generation->at_end = true;
+		generation->partial = 0;
+		generation->stream->situation += changed;
+		generation->stream->siblings_due |= changed;
 		return;
 	}
 	if (!open_current(follow, generation, look))
 		return;
 	if (look->size < position->offset || position->state == GENERATION_HELD ||
 		generation->shrunk || !generation->proven ||
-		(changed && look->size <= position->offset + generation->partial))
+		(changed && (generation->stream->siblings_due ||
+				    look->size <= position->offset + generation->partial)))
 		decide_in_place(follow, generation);
 	else
 		follow_set_readable(follow, generation);
@@ -397,8 +403,12 @@ follow_look(struct follow *follow, struct stream *stream)
 	stream->told = stands && !look.is_file;
 	if (!look.is_file)
 		on_missing(follow, stream);
-	if (stream->siblings_due)
+	/* While the path is undecided it comes first: it may hold what a copy holds too. */
+	if (stream->siblings_due && !stream->undecided)
 		sibling_check(follow, stream);
+	struct generation *current = stream_current(stream);
+	if (current && current->shrunk && stream->copied)
+		follow_rewritten(follow, current);
 	for (size_t i = stream->count; i-- > 0;) {
 		if (i < stream->count &&
 			stream->generation[i]->position.state == GENERATION_DRAINING)

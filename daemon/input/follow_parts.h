@@ -82,6 +82,7 @@ struct stream {
 	bool followed;	/* matches `paths` now */
 	bool alias;	/* what stands at the path is read as another stream's */
 	bool undecided; /* what stands at the path waits for the old one to be read up */
+	bool copied;	/* a sibling holds what was truncated, and more */
 	bool looked;	/* the first look is over */
 	bool due;	/* in follow->due */
 	bool siblings_due;

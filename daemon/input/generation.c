@@ -144,7 +144,9 @@ generation_set_object(struct follow *follow, struct generation *generation,
 	generation->seen = *look;
 	generation->unlinked = look->links == 0;
 	generation->vanished = false;
-	position->born_at = look->born_at;
+	/* Born with its first object: what is younger than that, and unknown, came behind it. */
+	if (position->born_at == 0 || look->born_at < position->born_at)
+		position->born_at = look->born_at;
 	position->changed_at = look->changed_at;
 	if (!position->packed && look->size > position->size)
 		position->size = look->size;

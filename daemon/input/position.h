@@ -41,7 +41,7 @@ struct position {
 	uint64_t offset;    /* consumed: always behind a newline, or inside a skipped long line */
 	uint64_t size;	    /* at the last look */
 	int64_t changed_at; /* modification time of the file at the last look, nanoseconds */
-	int64_t born_at;    /* birth time, nanoseconds; 0 where unknown */
+	int64_t born_at;    /* birth time of its first object, nanoseconds; 0 where unknown */
 	uint8_t object[OBJECT_KEY_MAX]; /* file system id and file handle */
 	uint8_t object_length;
 	uint32_t head_length;	/* of the head that is proven: min(offset, 4096) */

@@ -166,6 +166,8 @@ is_copy_of_live(
 {
 	if (verdict == CONTENT_DIFFERS)
 		return false;
+	if (generation->shrunk || generation->position.state == GENERATION_HELD)
+		return generation->position.offset > 0;
 	if (generation->position.state == GENERATION_DONE && size > generation->position.offset)
 		return false;
 	if (generation->position.offset >= PROOF_HEAD || generation->fd < 0)
@@ -258,7 +260,7 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 		memo->situation = UINT64_MAX;
 	if (class == CLASS_OTHER && !is_known && !stream->undecided &&
 		!stream_matches(follow, sibling->path) &&
-		(look.born_at == 0 || look.born_at > oldest_live_birth(stream)))
+		(look.born_at == 0 || look.born_at >= oldest_live_birth(stream)))
 		take_missed(follow, stream, sibling, fd, &look);
 	else
 		close(fd);
@@ -423,6 +425,7 @@ void
 sibling_check(struct follow *follow, struct stream *stream)
 {
 	stream->siblings_due = false;
+	stream->copied = false;
 	if (stream->count == 0)
 		return;
 	struct siblings siblings = siblings_find(follow, stream);

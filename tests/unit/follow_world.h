@@ -284,7 +284,7 @@ append_text(const struct world *w, const char *name, const char *text)
 	put_bytes(w, name, O_APPEND, text, strlen(text));
 }
 
-static void
+static void __attribute__((unused))
 append(const struct world *w, const char *name, unsigned from, unsigned until)
 {
 	char *text = lines(from, until);
@@ -309,8 +309,7 @@ static void __attribute__((unused)) shell(const struct world *w, const char *com
 }
 
 /* Numbers 0 to n - 1 arrived once each, in order where asked. */
-static void
-expect_once(const struct world *w, unsigned n, bool in_order)
+static void __attribute__((unused)) expect_once(const struct world *w, unsigned n, bool in_order)
 {
 	unsigned missing = 0, repeated = 0;
 	for (unsigned i = 0; i < n; i++) {
