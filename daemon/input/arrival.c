@@ -76,7 +76,8 @@ is_backup(struct follow *follow, struct generation *generation, const struct arr
 enum outcome_of_arrival {
 	ARRIVAL_NEW,
 	ARRIVAL_TAKEN,
-	ARRIVAL_LATER,
+	ARRIVAL_LATER, /* the old one is read up first */
+	ARRIVAL_EMPTY, /* nothing to decide by */
 };
 
 /* The generation that stood at the path makes room, or goes on in the new object. */
@@ -101,7 +102,7 @@ displace(struct follow *follow, struct generation *current, const struct arrival
 		return ARRIVAL_NEW;
 	}
 	if (arrival->look.size == 0 && current->position.offset + current->partial > 0)
-		return ARRIVAL_LATER;
+		return ARRIVAL_EMPTY;
 	if (takes_over(follow, current, arrival, true))
 		return ARRIVAL_TAKEN;
 	if (current->fd < 0)
@@ -209,13 +210,14 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 	if (current)
 		outcome = displace(follow, current, arrival);
 	else if (!first && arrival->look.size == 0)
-		outcome = ARRIVAL_LATER;
+		outcome = ARRIVAL_EMPTY;
 	if (outcome == ARRIVAL_NEW && !first && revive(follow, stream, arrival))
 		outcome = ARRIVAL_TAKEN;
 	stream->undecided = outcome == ARRIVAL_LATER;
-	if (outcome == ARRIVAL_LATER)
+	stream->empty = outcome == ARRIVAL_EMPTY;
+	if (outcome == ARRIVAL_LATER || outcome == ARRIVAL_EMPTY)
 		close(arrival->fd);
-	if (outcome == ARRIVAL_LATER && !first)
+	if (outcome == ARRIVAL_LATER || outcome == ARRIVAL_EMPTY)
 		stream_set_busy(follow, stream);
 	if (outcome != ARRIVAL_NEW)
 		return;
@@ -223,7 +225,9 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 		first_look(follow, stream, arrival);
 		return;
 	}
+	stream->arrival = arrival;
 	sibling_check(follow, stream);
+	stream->arrival = NULL;
 	/* A sibling's rest may have been found in the very object. */
 	if (generation_find(follow, &arrival->key))
 		close(arrival->fd);

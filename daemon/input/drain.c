@@ -42,8 +42,7 @@ drain_find_old(struct follow *follow, struct generation *generation)
 			return GONE;
 		generation->seen = look;
 		generation->quiet_since = follow->now;
-		if (look.size > generation->position.offset + generation->partial &&
-			generation->position.state != GENERATION_HELD)
+		if (generation->position.state != GENERATION_HELD)
 			generation->at_end = false;
 	}
 	generation->unlinked = look.links == 0;

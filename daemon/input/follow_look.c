@@ -150,7 +150,9 @@ follow_rewritten(struct follow *follow, struct generation *generation)
 	if (at_path && generation->fd >= 0)
 		arrival.fd = fcntl(generation->fd, F_DUPFD_CLOEXEC, 0);
 	arrival.key = follow_give_up_object(follow, generation, "rewritten in place");
+	stream->arrival = arrival.fd >= 0 ? &arrival : NULL;
 	sibling_check(follow, stream);
+	stream->arrival = NULL;
 	if (!at_path)
 		return;
 	if (arrival.fd >= 0 && stream_current(stream) == NULL)
@@ -393,14 +395,14 @@ follow_look(struct follow *follow, struct stream *stream)
 		return;
 	bool stands = object_look_at(stream->path, &look);
 	stream->alias = false;
-	stream->undecided = false;
+	stream->undecided = stream->empty = false;
 	if (stands && look.is_file)
 		on_file(follow, stream, &look);
-	else if (stands && !stream->told)
+	else if (stands && !stream->no_file)
 		log_warning("%s is no regular file", stream->path);
 	else if (!stands && errno != ENOENT && errno != ENOTDIR)
 		follow_trouble(follow, stream, errno, "look at");
-	stream->told = stands && !look.is_file;
+	stream->no_file = stands && !look.is_file;
 	if (!look.is_file)
 		on_missing(follow, stream);
 	/* While the path is undecided it comes first: it may hold what a copy holds too. */

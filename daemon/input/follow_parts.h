@@ -73,8 +73,9 @@ struct stream {
 	size_t memo_count;
 	char *site;	    /* where the template needs no host, or the host is empty; NULL: ask */
 	uint64_t situation; /* counts what may make a sibling worth another look */
-	int64_t missing_since; /* TIME_NONE while something stands at the path */
-	int64_t retry_at;      /* after trouble, monotonic */
+	const struct arrival *arrival; /* while its siblings are checked for its sake, else NULL */
+	int64_t missing_since;	       /* TIME_NONE while something stands at the path */
+	int64_t retry_at;	       /* after trouble, monotonic */
 	int64_t trouble_since;
 	int trouble;	/* errno that still stands, 0 for none */
 	bool odd_turn;	/* a writer that never stops does not hold up the younger ones */
@@ -83,6 +84,8 @@ struct stream {
 	bool alias;	/* what stands at the path is read as another stream's */
 	bool undecided; /* what stands at the path waits for the old one to be read up */
 	bool copied;	/* a sibling holds what was truncated, and more */
+	bool no_file;	/* what stands at the path is no regular file: said */
+	bool empty;	/* another object stands at the path, and has no content to decide by */
 	bool looked;	/* the first look is over */
 	bool due;	/* in follow->due */
 	bool siblings_due;

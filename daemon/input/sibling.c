@@ -109,10 +109,10 @@ forget_memos(struct stream *stream, const struct siblings *siblings)
 	stream->memo_count = kept;
 }
 
-enum class {
-	CLASS_OTHER,	 /* nothing we know */
-	CLASS_UNDECIDED, /* may become one of the others */
-	CLASS_TAKEN,
+enum sibling_kind {
+	KIND_OTHER,	/* nothing we know */
+	KIND_UNDECIDED, /* may become one of the others */
+	KIND_TAKEN,
 };
 
 /* The bytes behind the offset that only the descriptor has must stand in the copy too. */
@@ -182,43 +182,56 @@ is_gone(const struct generation *generation)
 	return !generation_has_object(generation) || generation->unlinked;
 }
 
-static enum class compare_all(struct follow *follow, struct stream *stream,
-	const struct sibling *sibling, int fd, const struct object_look *look, struct memo *memo) {
-	enum class class = CLASS_OTHER; struct content_source source = content_of(&fd);
-	for (size_t i = stream->count; i-- > 0;){
+static enum sibling_kind
+compare_all(struct follow *follow, struct stream *stream, const struct sibling *sibling, int fd,
+	const struct object_look *look, struct memo *memo)
+{
+	enum sibling_kind kind = KIND_OTHER;
+	struct content_source source = content_of(&fd);
+	for (size_t i = stream->count; i-- > 0;) {
 		struct generation *generation = stream->generation[i];
-		if (generation->position.packed) continue;
+		if (generation->position.packed)
+			continue;
 		enum content_verdict verdict = generation_compare(follow, generation, &source);
-		if (verdict == CONTENT_UNREADABLE ||
-			verdict == CONTENT_EMPTY) return CLASS_UNDECIDED;
-		if (!is_gone(generation)){
-			if (is_copy_of_live(generation, fd, look->size, verdict)) class =
-				CLASS_UNDECIDED;
-			continue;}
-if (verdict == CONTENT_BEGINNING) class = CLASS_UNDECIDED;
-if (verdict != CONTENT_WHOLE || generation->position.offset == 0 ||
-	!has_rest(generation, fd, look->size))
-	continue;
-if (!is_settled(follow, stream, fd, memo))
-	return CLASS_UNDECIDED;
-adopt(follow, generation, sibling, fd, look);
-return CLASS_TAKEN;
-}
-return class;
+		if (verdict == CONTENT_UNREADABLE || verdict == CONTENT_EMPTY)
+			return KIND_UNDECIDED;
+		if (!is_gone(generation)) {
+			if (is_copy_of_live(generation, fd, look->size, verdict))
+				kind = KIND_UNDECIDED;
+			if (generation->shrunk && verdict == CONTENT_WHOLE &&
+				look->size > generation->position.offset)
+				stream->copied = true;
+			continue;
+		}
+		if (verdict == CONTENT_BEGINNING)
+			kind = KIND_UNDECIDED;
+		if (verdict != CONTENT_WHOLE || generation->position.offset == 0 ||
+			!has_rest(generation, fd, look->size))
+			continue;
+		/* As long as nothing else stands at its path, it may come back there. */
+		if (generation == stream_current(stream) &&
+			look->size <= generation->position.offset) {
+			kind = KIND_UNDECIDED;
+			continue;
+		}
+		if (!is_settled(follow, stream, fd, memo))
+			return KIND_UNDECIDED;
+		adopt(follow, generation, sibling, fd, look);
+		return KIND_TAKEN;
+	}
+	return kind;
 }
 
+/* What is older than all that is remembered was there before. */
 static int64_t
-oldest_live_birth(const struct stream *stream)
+oldest_birth(const struct stream *stream)
 {
-	int64_t born_at = INT64_MAX, newest = INT64_MIN;
+	int64_t born_at = INT64_MAX;
 	for (size_t i = 0; i < stream->count; i++) {
-		const struct position *position = &stream->generation[i]->position;
-		if (position->state != GENERATION_DONE && position->born_at < born_at)
-			born_at = position->born_at;
-		if (position->born_at > newest)
-			newest = position->born_at;
+		if (stream->generation[i]->position.born_at < born_at)
+			born_at = stream->generation[i]->position.born_at;
 	}
-	return born_at == INT64_MAX ? newest : born_at;
+	return born_at;
 }
 
 static void
@@ -226,7 +239,7 @@ take_missed(struct follow *follow, struct stream *stream, const struct sibling *
 	const struct object_look *look)
 {
 	struct generation *current = stream_current(stream);
-	if (current && stream->missing_since != TIME_NONE)
+	if (current && (stream->missing_since != TIME_NONE || stream->empty))
 		generation_enter(follow, current, GENERATION_DRAINING, "a younger one follows");
 	size_t at = stream->count - (stream_current(stream) != NULL);
 	struct generation *generation = generation_new(follow, stream, at);
@@ -235,6 +248,17 @@ take_missed(struct follow *follow, struct stream *stream, const struct sibling *
 	generation_set_fd(follow, generation, fd);
 	generation_enter(follow, generation, GENERATION_DRAINING, "rotated between two looks");
 	stream_set_ready(follow, stream);
+}
+
+/* What arrived at the path and has no generation yet may be the same. */
+static bool
+is_copy_of_arrival(const struct stream *stream, int fd, uint64_t size)
+{
+	const struct arrival *arrival = stream->arrival;
+	if (!arrival)
+		return false;
+	uint64_t common = arrival->look.size < size ? arrival->look.size : size;
+	return common > 0 && content_is_equal(arrival->fd, fd, 0, common);
 }
 
 /* An object that nobody knows, or that does not hold any more what it held. */
@@ -251,16 +275,18 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 	int fd = open_sibling(sibling, &look);
 	if (fd < 0)
 		return;
-	enum class class = compare_all(follow, stream, sibling, fd, &look, memo);
-	if (class == CLASS_TAKEN)
+	enum sibling_kind kind = compare_all(follow, stream, sibling, fd, &look, memo);
+	if (kind == KIND_TAKEN)
 		return;
+	if (kind == KIND_OTHER && is_copy_of_arrival(stream, fd, look.size))
+		kind = KIND_UNDECIDED;
 	/* Taking may have moved the array. */
 	memo = find_memo(stream, &sibling->look);
-	if (memo && ((class == CLASS_UNDECIDED && stream->busy) || stream->undecided))
+	if (memo && ((kind == KIND_UNDECIDED && stream->busy) || stream->undecided))
 		memo->situation = UINT64_MAX;
-	if (class == CLASS_OTHER && !is_known && !stream->undecided &&
+	if (kind == KIND_OTHER && !is_known && !stream->undecided &&
 		!stream_matches(follow, sibling->path) &&
-		(look.born_at == 0 || look.born_at >= oldest_live_birth(stream)))
+		(look.born_at == 0 || look.born_at >= oldest_birth(stream)))
 		take_missed(follow, stream, sibling, fd, &look);
 	else
 		close(fd);
@@ -379,11 +405,11 @@ sibling_claims(struct follow *follow, struct stream *stream, const char *path,
 		int fd = open_sibling(&sibling, &now);
 		if (fd < 0)
 			continue;
-		enum class class =
+		enum sibling_kind kind =
 			compare_all(follow, s, &sibling, fd, &now, remember(follow, s, look));
-		if (class != CLASS_TAKEN)
+		if (kind != KIND_TAKEN)
 			close(fd);
-		if (class != CLASS_OTHER)
+		if (kind != KIND_OTHER)
 			return true;
 	}
 	return false;

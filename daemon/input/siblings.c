@@ -121,12 +121,29 @@ list_siblings(
 	closedir(dir);
 }
 
-static int
-by_birth(const void *a, const void *b)
+/* The number at the end of "a.log.12", 0 where there is none or it is a date. */
+static unsigned
+number_of(const char *path)
 {
-	const struct sibling *left = a, *right = b;
-	return (left->look.born_at > right->look.born_at) -
-	       (left->look.born_at < right->look.born_at);
+	const char *dot = strrchr(path, '.');
+	size_t digits = dot ? strspn(dot + 1, "0123456789") : 0;
+	return digits && digits <= 4 && !dot[digits + 1] ? (unsigned)atoi(dot + 1) : 0;
+}
+
+/* The last write tells the order of contents: a birth does not, where a file is emptied and written
+ * anew. */
+static int
+by_age(const void *a, const void *b)
+{
+	const struct object_look *left = &((const struct sibling *)a)->look;
+	const struct object_look *right = &((const struct sibling *)b)->look;
+	if (left->changed_at != right->changed_at)
+		return left->changed_at < right->changed_at ? -1 : 1;
+	unsigned one = number_of(((const struct sibling *)a)->path);
+	unsigned other = number_of(((const struct sibling *)b)->path);
+	if (one && other && one != other)
+		return one > other ? -1 : 1;
+	return (left->born_at > right->born_at) - (left->born_at < right->born_at);
 }
 
 struct siblings
@@ -144,7 +161,7 @@ siblings_find(const struct follow *follow, const struct stream *stream)
 		free(folder);
 	}
 	if (siblings.count)
-		qsort(siblings.item, siblings.count, sizeof *siblings.item, by_birth);
+		qsort(siblings.item, siblings.count, sizeof *siblings.item, by_age);
 	return siblings;
 }
 

@@ -425,6 +425,32 @@ t20_unread_rest_that_is_overwritten_is_a_gap(void **state)
 	world_free(w);
 }
 
+/* Nothing comes behind the truncation for long: the rest stands in the copy alone. */
+static void
+t21_rest_is_read_though_the_file_stays_empty(void **state)
+{
+	(void)state;
+	for (int down = 0; down < 2; down++) {
+		struct world *w = begun(2);
+		if (down)
+			w->uncommitted = true;
+		append(w, "a.log", 2, 40);
+		shell(w, "cp a.log a.log.1");
+		if (down)
+			world_look(w);
+		shell(w, ": > a.log");
+		w->uncommitted = false;
+		if (down)
+			world_restart(w);
+		world_pass(w, 3);
+		expect_once(w, 40, true);
+		append(w, "a.log", 40, 50);
+		world_pass(w, 3);
+		expect_once(w, 50, true);
+		world_free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -449,6 +475,7 @@ main(void)
 		cmocka_unit_test(t18_copy_is_no_new_content),
 		cmocka_unit_test(t19_partial_line_may_be_flushed),
 		cmocka_unit_test(t20_unread_rest_that_is_overwritten_is_a_gap),
+		cmocka_unit_test(t21_rest_is_read_though_the_file_stays_empty),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,7 +150,7 @@ step_local(struct model *m)
 static void
 look_perhaps(struct model *m)
 {
-	if (draw(m, 2) == 0)
+	if (draw(m, 2) == 0 || !m->w->follow)
 		return;
 	say(m, "look");
 	world_look(m->w);
