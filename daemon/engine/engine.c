@@ -81,7 +81,7 @@ open_loop(struct engine *engine, struct err *err)
 	for (size_t i = 0; r >= 0 && i < COUNT(SIGNAL); i++)
 		r = sd_event_add_signal(engine->loop, NULL, SIGNAL[i], on_signal, engine);
 	if (r >= 0)
-		r = sd_event_set_watchdog(engine->loop, true);
+		r = engine_watch(engine);
 	if (r < 0)
 		return err_system(err, -r, "cannot make the event loop");
 	outbox_on_change(engine->outbox, engine_on_outbox_change, answers);
@@ -202,6 +202,7 @@ engine_free(struct engine *engine)
 	sd_event_source_disable_unref(engine->on_queue);
 	sd_event_source_disable_unref(engine->on_due);
 	sd_event_source_disable_unref(engine->on_wait);
+	sd_event_source_disable_unref(engine->on_life);
 	sd_event_unref(engine->loop);
 	if (!left_behind && !engine->left_behind)
 		store_close(engine->store);

@@ -25,6 +25,7 @@ struct engine {
 	sd_event *loop;
 	sd_event_source *on_queue;
 	sd_event_source *on_due;  /* what the correlator waits for */
+	sd_event_source *on_life; /* monotonic: the watchdog */
 	sd_event_source *on_wait; /* monotonic: retries of sinks and store, inputs to reap */
 
 	struct store *store;
@@ -48,6 +49,7 @@ struct engine {
 	struct counters counters;
 	int64_t read_at; /* of the oldest batch in this turn; TIME_NONE where there was none */
 	bool is_stopping;
+	bool is_stuck;	  /* the watchdog is not fed */
 	bool left_behind; /* an input's thread hangs and still holds the queue */
 };
 
@@ -89,6 +91,13 @@ struct correlate_options
 engine_correlate_options(const struct config *config);
 void
 engine_free_sinks(struct sink **sinks, size_t count);
+
+/*
+ * engine_watchdog.c: looks every few seconds whether there is progress, tells systemd's watchdog
+ * so where it is asked for, and reports inputs that hang. Returns as sd_event_add_time.
+ */
+int
+engine_watch(struct engine *engine);
 
 /* engine_request.c: what the control socket and the web server ask. */
 json_t *

@@ -195,6 +195,17 @@ inputs_is_reaping(const struct inputs *inputs)
 }
 
 void
+inputs_count(const struct inputs *inputs, size_t *running, size_t *hanging)
+{
+	*running = inputs->running_count;
+	*hanging = 0;
+	for (size_t i = 0; i < inputs->running_count; i++) {
+		if (input_hangs(inputs->running[i].input))
+			++*hanging;
+	}
+}
+
+void
 inputs_wake(struct inputs *inputs)
 {
 	for (size_t i = 0; i < inputs->running_count; i++)

@@ -39,6 +39,10 @@ inputs_reap(
 bool
 inputs_is_reaping(const struct inputs *inputs);
 
+/* How many run, and how many of them hang: see input_hangs. */
+void
+inputs_count(const struct inputs *inputs, size_t *running, size_t *hanging);
+
 /* Looks at everything now. */
 void
 inputs_wake(struct inputs *inputs);

@@ -264,8 +264,10 @@ list_entries(struct follow *follow, struct folder *folder)
 		return;
 	}
 	struct dirent *entry;
-	while ((entry = readdir(dir)))
+	while ((entry = readdir(dir))) {
+		++*follow->steps;
 		take_entry(follow, folder, entry);
+	}
 	closedir(dir);
 }
 
@@ -326,6 +328,7 @@ folder_sweep(struct follow *follow)
 	struct folder *folder, *next;
 	HASH_ITER (hh, follow->folders, folder, next) {
 		struct object_look look;
+		++*follow->steps;
 		if (!has_places(follow, folder))
 			continue;
 		bool present = object_look_at(folder->path, &look) && look.is_folder;

@@ -184,6 +184,7 @@ follow_new(const struct follow_setup *setup, struct err *err)
 	follow->read_ledger = setup->read_ledger;
 	follow->ledger_owner = setup->ledger_owner;
 	follow->open_limit = open_limit(setup->max_open);
+	follow->steps = setup->steps ? setup->steps : &follow->own_steps;
 	follow->due_end = &follow->due;
 	follow->due_folders_end = &follow->due_folders;
 	follow->next_sweep = TIME_NONE;
@@ -388,6 +389,7 @@ static void
 read_one(struct follow *follow, struct stream *stream)
 {
 	struct generation *generation = next_readable(stream);
+	++*follow->steps;
 	if (!generation) {
 		unset_ready(follow, stream);
 		return;

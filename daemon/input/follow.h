@@ -26,7 +26,8 @@ struct follow_setup {
 	void *ledger_owner;
 	bool lost_state;
 	bool report_activity;
-	size_t max_open; /* descriptors kept open; 0: by the process's limit */
+	_Atomic uint64_t *steps; /* counts what is done, as a sign of life; may be NULL */
+	size_t max_open;	 /* descriptors kept open; 0: by the process's limit */
 };
 
 /* NULL with a sentence where a pattern, the template, the encoding or the time zone is wrong. */

@@ -391,6 +391,7 @@ void
 follow_look(struct follow *follow, struct stream *stream)
 {
 	struct object_look look = {.is_file = false};
+	++*follow->steps;
 	if (!stream->followed)
 		return;
 	bool stands = object_look_at(stream->path, &look);

@@ -143,6 +143,8 @@ struct follow {
 	bool wake;    /* look at everything at the next turn */
 	struct batch *batch;
 	size_t batch_bytes;
+	_Atomic uint64_t *steps; /* never NULL */
+	_Atomic uint64_t own_steps;
 	struct input_status status;
 };
 

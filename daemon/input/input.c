@@ -6,6 +6,7 @@
 #include "daemon/input/follow.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -20,6 +21,10 @@
  * part of the status may get. */
 #define PUT_WAIT   (SECOND / 5)
 #define STATUS_AGE SECOND
+
+/* An idle thread shows a sign of life so often; one that shows none for so long hangs. */
+#define LIFE_INTERVAL (5 * SECOND)
+#define HANG_AFTER    (30 * SECOND)
 
 /*
  * 1. Only the thread touches `follow` once it runs; what others ask for stands under the lock, or
@@ -40,6 +45,9 @@ struct input {
 	atomic_bool look;
 	_Atomic uint64_t committed;
 	_Atomic int64_t progress_at;
+	_Atomic uint64_t steps;
+	uint64_t steps_seen; /* by input_hangs, as is: */
+	bool hangs;
 	pthread_mutex_t lock;
 	struct input_status status;
 	int64_t status_at;
@@ -66,7 +74,8 @@ free_order(struct order *order)
 struct input *
 input_new(const struct input_setup *setup, struct err *err)
 {
-	struct follow *follow = follow_new(
+	struct input *input = mem_new(sizeof *input);
+	input->follow = follow_new(
 		&(struct follow_setup){
 			.config = setup->config,
 			.rules = setup->rules,
@@ -75,21 +84,22 @@ input_new(const struct input_setup *setup, struct err *err)
 			.read_ledger = setup->read_ledger,
 			.ledger_owner = setup->ledger_owner,
 			.lost_state = setup->lost_state,
+			.steps = &input->steps,
 			.report_activity = setup->report_activity,
 		},
 		err);
-	if (!follow)
+	if (!input->follow) {
+		free(input);
 		return NULL;
-	struct input *input = mem_new(sizeof *input);
+	}
 	input->name = mem_text(setup->config->name);
 	input->queue = setup->queue;
-	input->follow = follow;
 	input->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (input->wake_fd < 0)
 		log_fatal("cannot make an eventfd for input %s", input->name);
 	input->progress_at = clock_monotonic();
 	pthread_mutex_init(&input->lock, NULL);
-	follow_get_status(follow, &input->status);
+	follow_get_status(input->follow, &input->status);
 	return input;
 }
 
@@ -179,6 +189,8 @@ wait_for_hint(struct input *input)
 	int64_t stale = input->status_at + STATUS_AGE;
 	if (input->status_is_old && stale < until)
 		until = stale;
+	if (now + LIFE_INTERVAL < until)
+		until = now + LIFE_INTERVAL;
 	int64_t wait = until > now ? until - now : 0;
 	struct timespec time = {wait / SECOND, wait % SECOND * 1000};
 	if (ppoll(fd, 2, &time, NULL) < 0 && errno != EINTR)
@@ -252,6 +264,28 @@ input_get_status(struct input *input, struct input_status *status)
 	pthread_mutex_unlock(&input->lock);
 	snprintf(status->name, sizeof status->name, "%s", input->name);
 	status->progress_at = input->progress_at;
+	if (input->hangs)
+		snprintf(status->error, sizeof status->error,
+			"hangs in a read: no sign of life for %" PRId64 " s",
+			(clock_monotonic() - status->progress_at) / SECOND);
+}
+
+bool
+input_hangs(struct input *input)
+{
+	int64_t now = clock_monotonic();
+	uint64_t steps = input->steps;
+	if (steps != input->steps_seen)
+		input->progress_at = now;
+	input->steps_seen = steps;
+	bool hangs = now - input->progress_at > HANG_AFTER;
+	if (hangs && !input->hangs)
+		log_error("input %s hangs in a read: no sign of life for %" PRId64 " s",
+			input->name, (now - input->progress_at) / SECOND);
+	else if (!hangs && input->hangs)
+		log_notice("input %s goes on", input->name);
+	input->hangs = hangs;
+	return hangs;
 }
 
 bool

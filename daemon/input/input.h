@@ -72,6 +72,13 @@ void
 input_get_status(struct input *input, struct input_status *status);
 
 /*
+ * Whether the thread has shown no sign of life for a while: a read hangs. To be asked every few
+ * seconds, by one thread; logs when it begins and when it is over, and the status says it.
+ */
+bool
+input_hangs(struct input *input);
+
+/*
  * Asks the thread to stop and waits for it until `deadline` (monotonic). False where it hangs: it
  * is left behind with all it holds, and input_free must not be called.
  */

@@ -1,0 +1,68 @@
+#include "daemon/base/clock.h"
+#include "daemon/engine/watchdog.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define PATIENCE (30 * SECOND)
+#define NOW	 (1000 * SECOND)
+
+static void
+t01_progress_feeds(void **state)
+{
+	(void)state;
+	struct vitals vitals = {.inputs = 2, .due = TIME_NONE};
+	assert_null(vitals_trouble(&vitals, NOW, PATIENCE));
+	vitals.due = NOW + SECOND;
+	assert_null(vitals_trouble(&vitals, NOW, PATIENCE));
+}
+
+static void
+t02_without_inputs_there_is_nothing_to_hang(void **state)
+{
+	(void)state;
+	struct vitals vitals = {.due = TIME_NONE};
+	assert_null(vitals_trouble(&vitals, NOW, PATIENCE));
+}
+
+static void
+t03_one_of_two_inputs_hangs_and_it_is_fed(void **state)
+{
+	(void)state;
+	struct vitals vitals = {.inputs = 2, .hanging = 1, .due = TIME_NONE};
+	assert_null(vitals_trouble(&vitals, NOW, PATIENCE));
+}
+
+static void
+t04_all_inputs_hang_and_it_is_not(void **state)
+{
+	(void)state;
+	struct vitals vitals = {.inputs = 2, .hanging = 2, .due = TIME_NONE};
+	assert_non_null(vitals_trouble(&vitals, NOW, PATIENCE));
+}
+
+static void
+t05_what_is_long_due_and_not_done_starves_it(void **state)
+{
+	(void)state;
+	struct vitals vitals = {.inputs = 1, .due = NOW - PATIENCE};
+	assert_null(vitals_trouble(&vitals, NOW, PATIENCE));
+	vitals.due--;
+	assert_non_null(vitals_trouble(&vitals, NOW, PATIENCE));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest TESTS[] = {
+		cmocka_unit_test(t01_progress_feeds),
+		cmocka_unit_test(t02_without_inputs_there_is_nothing_to_hang),
+		cmocka_unit_test(t03_one_of_two_inputs_hangs_and_it_is_fed),
+		cmocka_unit_test(t04_all_inputs_hang_and_it_is_not),
+		cmocka_unit_test(t05_what_is_long_due_and_not_done_starves_it),
+	};
+	return cmocka_run_group_tests(TESTS, NULL, NULL);
+}
