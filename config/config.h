@@ -106,6 +106,14 @@ struct config_sink {
 	char *key;
 	bool insecure;
 	char *proxy;
+	/* all types */
+	struct config_only {
+		struct config_list kinds;      /* empty: all */
+		struct config_list severities; /* empty: all */
+		struct config_list sites;      /* globs; empty: all */
+	} only;
+	bool collapse;
+	int64_t heartbeat; /* 0 for none */
 };
 
 struct config {

@@ -256,6 +256,43 @@ static const struct config_section RULE = {
 	.selector = -1,
 };
 
+/* As alert.h names them, but for "test" and "heartbeat", which no sink leaves out. */
+static const char *const KIND[] = {"certificate_expired", "certificate_suspect", "sync_failing",
+	"site_silent", "aiwatch", NULL};
+static const char *const SEVERITY[] = {"info", "warning", "critical", NULL};
+
+static const struct config_key ONLY_KEY[] = {
+	{.name = "kinds",
+		.type = KEY_TEXTS,
+		AT(config_sink, only.kinds),
+		.words = KIND,
+		.least = 1,
+		.most = 16,
+		.takes_one = true,
+		.help = "kinds of alerts that go there; \"aiwatch\" are those about aiwatch "
+			"itself"},
+	{.name = "severities",
+		.type = KEY_TEXTS,
+		AT(config_sink, only.severities),
+		.words = SEVERITY,
+		.least = 1,
+		.most = 16,
+		.takes_one = true,
+		.help = "severities that go there, firing and resolved"},
+	{.name = "sites",
+		.type = KEY_TEXTS,
+		AT(config_sink, only.sites),
+		.least = 1,
+		.most = 1000,
+		.takes_one = true,
+		.help = "globs of the sites whose alerts go there, compared without case: * ? "
+			"[abc]; "
+			"alerts about aiwatch itself have none and go there all the same"},
+};
+
+static const struct config_section ONLY = {
+	.key = ONLY_KEY, .count = COUNT(ONLY_KEY), .selector = -1};
+
 static const struct config_key SINK_KEY[] = {
 	{.name = "type",
 		.type = KEY_CHOICE,
@@ -382,6 +419,28 @@ static const struct config_key SINK_KEY[] = {
 		.check = check_proxy,
 		.hides_user = true,
 		.help = "proxy to go through"},
+	{.name = "only",
+		.type = KEY_SECTION,
+		.section = &ONLY,
+		.help = "what goes there; all where nothing is said"},
+	{.name = "collapse",
+		.type = KEY_BOOL,
+		AT(config_sink, collapse),
+		.standard = "false",
+		.help = "leaves out what began and ended before the sink could be told of it"},
+	{.name = "heartbeat",
+		.type = KEY_DURATION,
+		AT(config_sink, heartbeat),
+		.least = SECOND,
+		.most = DAY,
+		.takes_zero = true,
+		.standard = "0",
+		.help = "sends an alert of kind heartbeat, firing, as often as this while the "
+			"daemon "
+			"lives, "
+			"for a dead man's switch; it is not kept, not tried again and never "
+			"resolved; 0 "
+			"for none"},
 };
 
 static bool

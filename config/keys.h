@@ -20,7 +20,8 @@ enum key_type {
 	KEY_PAIRS,    /* struct config_pairs */
 	KEY_SECRETS,  /* struct config_pairs whose values may be secrets */
 	KEY_SECRET,   /* struct config_secret */
-	KEY_SECTION,  /* a mapping of `section`'s keys, stored in the same struct */
+	KEY_SECTION,  /* a mapping of `section`'s keys, stored in the same struct; within an item
+			 none of them has a default */
 	KEY_ITEMS, /* a list of mappings of `section`'s keys: array at offset, count at count_at */
 	KEY_INCLUDE, /* other files; nothing is stored */
 	KEY_TYPES,

@@ -203,6 +203,27 @@ is_absent(const struct config_key *key, const void *value)
 	}
 }
 
+/* `only: {kinds: […]}`, where anything is said in it. */
+static void
+print_inner(struct buf *out, const struct config_key *section, const void *base, const char *lead)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < section->section->count; i++) {
+		const struct config_key *key = &section->section->key[i];
+		const void *value = (const char *)base + key->offset;
+		if (is_absent(key, value))
+			continue;
+		if (count++ == 0)
+			buf_format(out, "%*s%s: {%s: ", (int)strlen(lead), "", section->name,
+				key->name);
+		else
+			buf_format(out, ", %s: ", key->name);
+		PRINT[key->type](out, key, value);
+	}
+	if (count > 0)
+		buf_add_text(out, "}\n");
+}
+
 /* The keys of one mapping; `lead` stands before the first, blanks of its length before others. */
 static void
 print_keys(
@@ -214,6 +235,8 @@ print_keys(
 		const struct config_key *key = &section->key[i];
 		const void *value = (const char *)base + key->offset;
 		bool is_known = !key->for_type || (key->for_type & type);
+		if (is_known && key->type == KEY_SECTION && section->item)
+			print_inner(out, key, base, lead);
 		if (!is_known || key->type >= KEY_SECTION || is_absent(key, value))
 			continue;
 		buf_format(out, "%*s%s: ", (int)strlen(lead), is_first ? lead : "", key->name);

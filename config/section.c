@@ -146,6 +146,8 @@ fini_values(const struct config_section *section, void *base)
 		const struct config_key *key = &section->key[i];
 		if (key->type < KEY_SECTION)
 			value_fini(key, target_of(key, base));
+		else if (key->type == KEY_SECTION && section->item)
+			fini_values(key->section, base);
 	}
 }
 
@@ -267,7 +269,9 @@ read_section(
 		return;
 	}
 	struct map_reader inner = {.reading = m->reading, .section = key->section, .base = m->base};
-	m->top->within[index] |= read_map(&inner, value);
+	uint64_t given = read_map(&inner, value);
+	if (m->top)
+		m->top->within[index] |= given;
 }
 
 static void

@@ -84,6 +84,7 @@ print_answer(const struct trial *trial, const struct sink_answer *answer)
 		enum term_style style;
 	} OUTCOME[] = {
 		[SINK_DELIVERED] = {"delivered", TERM_GREEN},
+		[SINK_MISSED] = {"not now", TERM_YELLOW},
 		[SINK_RETRY] = {"not now", TERM_YELLOW},
 		[SINK_REFUSED] = {"refused", TERM_RED},
 	};

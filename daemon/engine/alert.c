@@ -26,6 +26,7 @@ static const struct kind {
 	[ALERT_SITE_SILENT] = {"site_silent", ALERT_WARNING},
 	[ALERT_AIWATCH] = {"aiwatch", ALERT_WARNING},
 	[ALERT_TEST] = {"test", ALERT_INFO},
+	[ALERT_HEARTBEAT] = {"heartbeat", ALERT_INFO},
 };
 
 static const char *const SEVERITY_NAME[ALERT_SEVERITIES] = {

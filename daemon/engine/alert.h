@@ -27,6 +27,7 @@ enum alert_kind {
 	ALERT_SITE_SILENT,
 	ALERT_AIWATCH, /* about the watcher itself: a gap, a store set aside */
 	ALERT_TEST,
+	ALERT_HEARTBEAT, /* the daemon lives: said again and again, for a dead man's switch */
 	ALERT_KINDS,
 };
 

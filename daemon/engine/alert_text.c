@@ -47,6 +47,10 @@ static const char SILENT[] =
 
 static const char WATCHER[] = "See `aiwatch status` and the daemon's own log.";
 
+static const char HEARTBEAT[] =
+	"Nothing is to be done while this keeps coming. Where it stays away, aiwatch, its host or "
+	"the way from there has failed.";
+
 static const char TEST[] = "This is a test: nothing is to be done.";
 
 static const char DNS[] =
@@ -154,6 +158,8 @@ advice_for(const struct alert *alert)
 		return SILENT;
 	case ALERT_AIWATCH:
 		return WATCHER;
+	case ALERT_HEARTBEAT:
+		return HEARTBEAT;
 	default:
 		return TEST;
 	}
@@ -178,7 +184,9 @@ trouble_words(const struct alert *alert)
 	case ALERT_SITE_SILENT:
 		return mem_text("writes nothing any more");
 	case ALERT_AIWATCH:
-		return mem_text("trouble of the watcher itself");
+		return mem_text(alert->cause ? alert->cause : "trouble of the watcher itself");
+	case ALERT_HEARTBEAT:
+		return mem_text("aiwatch is alive");
 	default:
 		return mem_text("test alert");
 	}

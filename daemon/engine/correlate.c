@@ -386,3 +386,12 @@ correlate_each(const struct correlate *correlate,
 	}
 	free(rows);
 }
+
+void
+correlate_each_standing(const struct correlate *correlate, int64_t now,
+	void (*visit)(void *owner, const struct alert *alert), void *owner)
+{
+	struct row *row, *next;
+	HASH_ITER (hh, correlate->table, row, next)
+		site_each_standing(row->site, now, visit, owner);
+}

@@ -154,6 +154,14 @@ struct site_view {
 	const char *advice; /* of the rule for that trouble, NULL for the default */
 };
 
+/*
+ * Calls `visit` with an alert, borrowed, for each that was said and is not over, of sites that may
+ * be spoken of now: as it stands, with the id of its firing, updated at `now`.
+ */
+void
+correlate_each_standing(const struct correlate *correlate, int64_t now,
+	void (*visit)(void *owner, const struct alert *alert), void *owner);
+
 /* Calls `visit` for each site, in the order of names. */
 void
 correlate_each(const struct correlate *correlate,

@@ -105,6 +105,7 @@ start_up(struct engine *engine, struct err *err)
 	engine->correlate = correlate_new(&correlation);
 	engine->pending = pending_new();
 	engine->outbox = outbox_new(&outbox, engine->store);
+	engine->upkeep = upkeep_new(engine->collector);
 	engine->inputs = inputs_new(engine->store, engine->queue, lost_state);
 	if (!open_loop(engine, err))
 		return false;
@@ -192,6 +193,7 @@ engine_free(struct engine *engine)
 		engine->inputs && !inputs_stop(engine->inputs, clock_monotonic() + STOP_DEADLINE);
 	inputs_free(engine->inputs);
 	outbox_free(engine->outbox);
+	upkeep_free(engine->upkeep);
 	engine_free_sinks(engine->sinks, engine->sink_count);
 	outcome_fini(&engine->outcome);
 	pending_free(engine->pending);

@@ -1,13 +1,57 @@
 #include "daemon/engine/engine_parts.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/engine/alert_json.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* What the verb `outbox` asks. */
+/* ---- dead letters are an alert of their own ---- */
+
+static struct alert
+alert_of(const struct outbox_alarm *alarm, int64_t now)
+{
+	char begun[TIME_TEXT], firing[ALERT_ID_TEXT];
+	struct alert alert = {
+		.kind = ALERT_AIWATCH,
+		.firing = !alarm->over,
+		.severity = alert_kind_severity(ALERT_AIWATCH),
+		.site = mem_format("sink %s", alarm->sink),
+		.cause = mem_format("it does not take its alerts%s%s", alarm->error ? ": " : "",
+			alarm->error ? alarm->error : ""),
+		.started_at = alarm->first_at,
+		.updated_at = now,
+		.resolved_at = alarm->over ? now : TIME_NONE,
+		.resolution = alarm->over ? RESOLUTION_OPERATOR : RESOLUTION_NONE,
+		.occurrences = 1,
+	};
+	char *more = mem_format("%s %s", alarm->first_id, time_format(alarm->first_at, begun));
+	alert_id_of_firing(firing, alert.site, alert.kind, NULL, 0, more);
+	if (alarm->over)
+		alert_id_of_follower(alert.id, alert.site, alert.kind, "resolved", firing);
+	else
+		memcpy(alert.id, firing, sizeof firing);
+	free(more);
+	alert_write_texts(&alert,
+		"See `aiwatch outbox list`; then `aiwatch outbox retry` or `aiwatch outbox drop`.");
+	return alert;
+}
+
+void
+engine_post_alarms(struct engine *engine, int64_t now)
+{
+	for (struct outbox_alarm alarm; outbox_next_alarm(engine->outbox, &alarm);) {
+		struct alert alert = alert_of(&alarm, now);
+		log_warning("%s", alert.summary);
+		engine->counters.alerts[ALERT_AIWATCH][alert.firing]++;
+		outbox_post_others(engine->outbox, &alert, now, alarm.sink);
+		alert_fini(&alert);
+	}
+}
+
+/* ---- what the verb `outbox` asks ---- */
 
 enum { LISTED_MAX = 1000 }; /* deliveries in one answer */
 

@@ -6,6 +6,7 @@
 #include "daemon/engine/inputs.h"
 #include "daemon/engine/pending.h"
 #include "daemon/engine/report.h"
+#include "daemon/engine/upkeep.h"
 #include "daemon/web/web.h"
 
 #include <systemd/sd-event.h>
@@ -42,6 +43,7 @@ struct engine {
 	struct pending *pending;
 	struct outcome outcome; /* of this turn */
 	struct outbox *outbox;
+	struct upkeep *upkeep;
 	struct sink **sinks;
 	size_t sink_count;
 	struct control *control;
@@ -105,7 +107,10 @@ engine_on_request(void *owner, const json_t *request);
 void
 engine_get_report(void *owner, struct report *report);
 
-/* engine_outbox.c: the verb `outbox`. */
+/* engine_outbox.c: posts an alert of kind aiwatch where a sink begins to have dead letters, or has
+ * none any more; and the verb `outbox`. */
+void
+engine_post_alarms(struct engine *engine, int64_t now);
 json_t *
 engine_answer_outbox(struct engine *engine, const json_t *request);
 

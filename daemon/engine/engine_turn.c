@@ -42,8 +42,10 @@ post_outcome(struct engine *engine, int64_t now)
 	struct outcome *outcome = &engine->outcome;
 	for (size_t i = 0; i < outcome->transition_count; i++)
 		say_transition(&outcome->transitions[i]);
-	for (size_t i = 0; i < outcome->alert_count; i++)
+	for (size_t i = 0; i < outcome->alert_count; i++) {
 		outbox_post(engine->outbox, &outcome->alerts[i], posted_at(engine, now));
+		upkeep_note(engine->upkeep, &outcome->alerts[i], clock_monotonic());
+	}
 	counters_add_outcome(&engine->counters, outcome);
 	engine->read_at = TIME_NONE;
 	pending_merge_outcome(engine->pending, outcome);
@@ -89,7 +91,7 @@ static void
 arm_timers(struct engine *engine)
 {
 	int64_t monotonic = clock_monotonic();
-	int64_t wait = outbox_next_due(engine->outbox);
+	int64_t wait = earlier(outbox_next_due(engine->outbox), upkeep_next_due(engine->upkeep));
 	if (engine->store_retry_at)
 		wait = earlier(wait, engine->store_retry_at);
 	if (inputs_is_reaping(engine->inputs))
@@ -162,8 +164,10 @@ engine_end_turn(struct engine *engine)
 	follow_clock(engine);
 	int64_t now = clock_wall();
 	post_outcome(engine, now);
+	engine_post_alarms(engine, now);
 	engine_commit(engine);
 	outbox_tick(engine->outbox, now, clock_monotonic());
+	upkeep_tick(engine->upkeep, engine->correlate, now, clock_monotonic());
 	arm_timers(engine);
 }
 

@@ -274,9 +274,11 @@ on_answer(void *owner, const struct sink_answer *answer)
 		note_success(outlet);
 		row_bury(lane_leave(row->lane));
 		break;
+	case SINK_MISSED:
 	case SINK_RETRY:
 		/* The time is not known here: outbox_tick goes on with it. */
 		outlet->retried++;
+		row->doubtful = row->doubtful || answer->outcome == SINK_RETRY;
 		row->retry_after = answer->retry_after > 0 ? answer->retry_after : 0;
 		row_move(row, ROW_ANSWERED);
 		rows_add(&outbox->answered, row);
@@ -344,6 +346,9 @@ outbox_tick(struct outbox *outbox, int64_t now, int64_t monotonic)
 		}
 	}
 	sweep_documents(outbox);
+	if (outbox->buried && outbox->changed)
+		outbox->changed(outbox->changed_owner);
+	outbox->buried = false;
 }
 
 int64_t
@@ -395,6 +400,7 @@ load_row(void *owner, const struct delivery *delivery)
 	struct outlet *outlet = add_outlet(loading->outbox, delivery->sink);
 	struct row *row = outlet_add(outlet, delivery->site, delivery->serial, delivery->id);
 	row->attempts = delivery->attempts;
+	row->kind = ALERT_KINDS;
 	/* A time to come, left by a clock that was wrong, would never grow old. */
 	row->created_at = delivery->created_at < loading->now ? delivery->created_at : loading->now;
 	row_set_error(row, delivery->last_error ? delivery->last_error : "");
@@ -408,9 +414,39 @@ bool
 outbox_load(struct outbox *outbox, int64_t now, struct err *err)
 {
 	struct loading loading = {outbox, now};
+	struct outbox_alarm told;
 	if (!outbox->store)
 		return true;
-	return store_each_delivery(outbox->store, load_row, &loading, err);
+	bool ok = store_each_delivery(outbox->store, load_row, &loading, err);
+	while (outbox_next_alarm(outbox, &told))
+		;
+	return ok;
+}
+
+bool
+outbox_next_alarm(struct outbox *outbox, struct outbox_alarm *alarm)
+{
+	for (size_t i = 0; i < outbox->outlet_count; i++) {
+		struct outlet *outlet = outbox->outlets[i];
+		const struct row *first = outlet->dead;
+		if (!first == !outlet->alarm_id[0])
+			continue;
+		if (first) {
+			memcpy(outlet->alarm_id, first->id, sizeof outlet->alarm_id);
+			outlet->alarm_at = first->created_at;
+		}
+		memcpy(outbox->alarm_id, outlet->alarm_id, sizeof outbox->alarm_id);
+		outlet->alarm_id[0] = first ? outlet->alarm_id[0] : '\0';
+		*alarm = (struct outbox_alarm){
+			.sink = outlet->name,
+			.over = !first,
+			.first_id = outbox->alarm_id,
+			.first_at = outlet->alarm_at,
+			.error = first && first->last_error ? first->last_error->text : NULL,
+		};
+		return true;
+	}
+	return false;
 }
 
 static size_t
@@ -428,29 +464,58 @@ bytes_of(const struct alert *alert)
 	return bytes;
 }
 
+/* The sinks that want it, as many as `outlets` has room for. */
+static size_t
+takers(struct outbox *outbox, const struct alert *alert, const char *but, struct outlet **outlets)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < outbox->outlet_count && outbox->outlets[i]->sink; i++) {
+		struct outlet *outlet = outbox->outlets[i];
+		if ((!but || strcmp(outlet->name, but) != 0) && sink_wants(outlet->sink, alert))
+			outlets[count++] = outlet;
+	}
+	return count;
+}
+
+static struct row *
+post_row(struct outlet *outlet, struct document *document)
+{
+	const struct alert *alert = &document->alert;
+	struct row *row =
+		outlet_add(outlet, alert->site ? alert->site : "", document->serial, alert->id);
+	row->created_at = document->created_at;
+	row->document = document;
+	row->kind = (uint8_t)alert->kind;
+	row->begins = alert->firing && !alert->reminder;
+	row->ends = !alert->firing;
+	return row;
+}
+
+void
+outbox_post_others(struct outbox *outbox, const struct alert *alert, int64_t now, const char *sink)
+{
+	struct outlet **outlets = mem_array(outbox->outlet_count + 1, sizeof(struct outlet *));
+	size_t sinks = takers(outbox, alert, sink, outlets);
+	if (sinks > 0) {
+		struct document *document =
+			mem_new(sizeof *document + sinks * sizeof(struct row *));
+		alert_copy(alert, &document->alert);
+		document->serial = ++outbox->serial;
+		document->created_at = now;
+		document->bytes = bytes_of(alert);
+		document->row_count = sinks;
+		document->sinks = mem_array(sinks, sizeof *document->sinks);
+		for (size_t i = 0; i < sinks; i++)
+			document->rows[i] = post_row(outlets[i], document);
+		outbox->document_bytes += document->bytes;
+		DL_APPEND(outbox->documents, document);
+		outbox->news = true;
+	}
+	free(outlets);
+}
+
 void
 outbox_post(struct outbox *outbox, const struct alert *alert, int64_t now)
 {
-	size_t sinks = 0;
-	while (sinks < outbox->outlet_count && outbox->outlets[sinks]->sink)
-		sinks++;
-	if (sinks == 0)
-		return;
-	struct document *document = mem_new(sizeof *document + sinks * sizeof(struct row *));
-	alert_copy(alert, &document->alert);
-	document->serial = ++outbox->serial;
-	document->created_at = now;
-	document->bytes = bytes_of(alert);
-	document->row_count = sinks;
-	document->sinks = mem_array(sinks, sizeof *document->sinks);
-	for (size_t i = 0; i < sinks; i++) {
-		struct row *row = outlet_add(outbox->outlets[i], alert->site ? alert->site : "",
-			document->serial, alert->id);
-		row->created_at = now;
-		row->document = document;
-		document->rows[i] = row;
-	}
-	outbox->document_bytes += document->bytes;
-	DL_APPEND(outbox->documents, document);
-	outbox->news = true;
+	outbox_post_others(outbox, alert, now, NULL);
 }

@@ -22,6 +22,10 @@
  * or as the receiver said, until one gets through; then all that waits goes. An alert dies of age
  * only when a try of its site, or of a sink that is down, has just failed: a clock that jumped
  * kills nothing that its sink would take.
+ *
+ * For a sink that collapses, a resolution takes the firing and the reminders of its trouble with it
+ * where they still wait and the sink surely has not taken the firing: it hears of neither. What was
+ * waiting when the daemon started is told.
  */
 struct outbox_options {
 	uint64_t max_alerts; /* deliveries waiting, over all sinks; then outbox_is_full */
@@ -63,9 +67,27 @@ outbox_configure(struct outbox *outbox, const struct outbox_options *options);
 bool
 outbox_load(struct outbox *outbox, int64_t now, struct err *err);
 
-/* Posts a copy of the alert for every sink. */
+/* Posts a copy of the alert for every sink that wants it; _others leaves the named one out. */
 void
 outbox_post(struct outbox *outbox, const struct alert *alert, int64_t now);
+void
+outbox_post_others(struct outbox *outbox, const struct alert *alert, int64_t now, const char *sink);
+
+/*
+ * A sink has begun to have dead letters, or (over) has none left. Each change is told once; what
+ * stood before outbox_load is taken to have been told. Texts borrow until the next call of
+ * anything.
+ */
+struct outbox_alarm {
+	const char *sink;
+	bool over;
+	const char *first_id; /* of the dead letter that began it */
+	int64_t first_at;     /* when that was posted, or tried anew */
+	const char *error;    /* what was said of it; NULL for nothing */
+};
+
+bool
+outbox_next_alarm(struct outbox *outbox, struct outbox_alarm *alarm);
 
 /*
  * Sets the postings, changed and done of `changes` to what is to be stored; it stays valid until
@@ -122,6 +144,7 @@ struct outbox_view {
 	uint64_t delivered; /* since the start, as is retried */
 	uint64_t retried;
 	uint64_t refused;	/* answers that were final; since the start */
+	uint64_t collapsed;	/* left out: over before the sink could be told */
 	uint64_t dead;		/* letters kept now */
 	const char *last_error; /* since the last that was delivered; NULL for none */
 };

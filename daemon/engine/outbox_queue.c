@@ -308,7 +308,7 @@ row_bury(struct row *row)
 	struct outlet *outlet = row->lane->outlet;
 	row_keep_dead(row);
 	row_touch(row);
-	outlet->outbox->news = true;
+	outlet->outbox->news = outlet->outbox->buried = true;
 	if (!has_too_many_dead(outlet))
 		return;
 	struct row *oldest = outlet->dead;
@@ -330,6 +330,64 @@ lane_bury_old(struct lane *lane)
 			row_set_error(row, lane->outlet->last_error->text);
 		row_bury(lane_leave(lane));
 	}
+}
+
+size_t
+lane_drop(struct lane *lane, bool (*goes)(const struct row *row, const void *owner),
+	const void *owner)
+{
+	size_t count = 0;
+	struct row *before = lane->first && lane->first->state != ROW_WAITING ? lane->first : NULL;
+	struct row *next, *row = before ? before->next : lane->first;
+	for (; row; row = next) {
+		next = row->next;
+		if (!goes(row, owner)) {
+			before = row;
+			continue;
+		}
+		if (!before) {
+			lane_leave(lane);
+		} else {
+			before->next = next;
+			lane->last = next ? lane->last : before;
+			row->next = NULL;
+		}
+		row_done(row);
+		count++;
+	}
+	return count;
+}
+
+/* What waits of one trouble. */
+struct stretch {
+	uint8_t kind;
+	uint64_t from, to; /* serials */
+};
+
+static bool
+is_within(const struct row *row, const void *owner)
+{
+	const struct stretch *stretch = owner;
+	return row->kind == stretch->kind && row->serial >= stretch->from &&
+	       row->serial <= stretch->to;
+}
+
+void
+lane_collapse(struct row *last)
+{
+	struct lane *lane = last->lane;
+	struct outlet *outlet = lane->outlet;
+	const struct row *first = NULL;
+	if (!last->ends || last->state != ROW_WAITING || !sink_collapses(outlet->sink))
+		return;
+	for (const struct row *row = lane->first; row && row != last; row = row->next) {
+		if (row->kind == last->kind && row->begins)
+			first = row;
+	}
+	if (!first || first->state != ROW_WAITING || first->doubtful)
+		return;
+	struct stretch stretch = {last->kind, first->serial, last->serial};
+	outlet->collapsed += lane_drop(lane, is_within, &stretch);
 }
 
 struct outlet *
@@ -355,6 +413,7 @@ outlet_reset(struct outlet *outlet, struct sink *sink)
 	HASH_ITER (hh, outlet->lanes, lane, after) {
 		if (lane->first && lane->first->state == ROW_UNDER_WAY) {
 			row_move(lane->first, ROW_WAITING);
+			lane->first->doubtful = true;
 			lane_schedule(lane, outlet->outbox->monotonic);
 		}
 		while (!sink && lane->first && lane->first->state == ROW_WAITING) {

@@ -43,6 +43,10 @@ struct row {
 	int64_t retry_after; /* of the answer, where answered */
 	uint32_t attempts;
 	uint8_t state;	 /* enum row_state */
+	uint8_t kind;	 /* enum alert_kind; ALERT_KINDS where it was loaded: not known */
+	bool begins;	 /* the firing: neither reminder nor resolution */
+	bool ends;	 /* the resolution */
+	bool doubtful;	 /* the sink may have taken it without saying so */
 	bool touched;	 /* among the rows for the next transaction */
 	bool collected;	 /* part of the transaction that is under way */
 	bool taken_done; /* was done when it was collected */
@@ -74,7 +78,9 @@ struct outlet {
 	unsigned failed_sites; /* different ones that failed in this round */
 	int64_t hold;	       /* monotonic: no send before it */
 	int64_t aged;	       /* monotonic: when the old ones were looked for */
-	uint64_t pending, dead_count, delivered, retried, refused;
+	uint64_t pending, dead_count, delivered, retried, refused, collapsed;
+	char alarm_id[ALERT_ID_TEXT]; /* of the dead letter that the alarm is about; "" for none */
+	int64_t alarm_at;
 	struct shared_text *last_error;
 };
 
@@ -113,8 +119,10 @@ struct outbox {
 	uint64_t waiting;	/* neither dead nor done */
 	int64_t now, monotonic; /* of the last tick */
 	bool news;
+	bool buried;	     /* something died in this tick: nobody else will tell */
 	bool collected_news; /* what of it the transaction that is under way has */
 	uint64_t dead_dropped;
+	char alarm_id[ALERT_ID_TEXT]; /* of the alarm that was told last */
 	void (*changed)(void *owner);
 	void *changed_owner;
 	void (*delivered)(void *owner, int64_t created_at);
@@ -176,6 +184,13 @@ lane_bury_old(struct lane *lane);
 /* Takes the dead row, which follows `before` (NULL: the first), out of the list of the dead. */
 void
 outlet_exhume(struct outlet *outlet, struct row *before, struct row *row);
+/* Takes the rows for which `goes` is true, of those that wait, out of the lane and the store. */
+size_t
+lane_drop(struct lane *lane, bool (*goes)(const struct row *row, const void *owner),
+	const void *owner);
+/* The row, the resolution of some trouble, takes what waits of that trouble with it, or nothing. */
+void
+lane_collapse(struct row *last);
 /* Deletes a row, which is in no list, from the store. */
 void
 row_done(struct row *row);

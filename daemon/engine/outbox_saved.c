@@ -110,8 +110,10 @@ release_document(struct outbox *outbox, struct document *document, bool stored)
 			row->document = NULL;
 			document->rows[i] = NULL;
 		}
-		if (row && row->state == ROW_POSTED)
+		if (row && row->state == ROW_POSTED) {
 			lane_enter(row);
+			lane_collapse(row);
+		}
 	}
 	if (!stored)
 		return;
@@ -178,6 +180,7 @@ outbox_each(const struct outbox *outbox, void (*visit)(void *owner, const struct
 			.delivered = outlet->delivered,
 			.retried = outlet->retried,
 			.refused = outlet->refused,
+			.collapsed = outlet->collapsed,
 			.dead = outlet->dead_count,
 			.last_error = outlet->last_error ? outlet->last_error->text : NULL,
 		};
@@ -279,29 +282,10 @@ outbox_retry(struct outbox *outbox, const struct outbox_choice *choice, int64_t 
 	return count;
 }
 
-static size_t
-drop_waiting(struct lane *lane, const struct outbox_choice *choice)
+static bool
+goes_by_choice(const struct row *row, const void *choice)
 {
-	size_t count = 0;
-	struct row *before = lane->first && lane->first->state != ROW_WAITING ? lane->first : NULL;
-	struct row *next, *row = before ? before->next : lane->first;
-	for (; row; row = next) {
-		next = row->next;
-		if (!is_chosen(row, choice)) {
-			before = row;
-			continue;
-		}
-		if (!before) {
-			lane_leave(lane);
-		} else {
-			before->next = next;
-			lane->last = next ? lane->last : before;
-			row->next = NULL;
-		}
-		row_done(row);
-		count++;
-	}
-	return count;
+	return is_chosen(row, choice);
 }
 
 size_t
@@ -313,7 +297,7 @@ outbox_drop(struct outbox *outbox, const struct outbox_choice *choice)
 		struct lane *lane, *after;
 		count += exhume_chosen(outlet, choice, drop_row, 0);
 		HASH_ITER (hh, outlet->lanes, lane, after) {
-			count += drop_waiting(lane, choice);
+			count += lane_drop(lane, goes_by_choice, choice);
 		}
 	}
 	return count;

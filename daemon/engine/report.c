@@ -122,11 +122,12 @@ on_sink(void *owner, const struct outbox_view *view)
 				? 0.0
 				: (double)(sinks->now - view->oldest_at) / (double)SECOND;
 	json_array_append_new(sinks->list,
-		json_pack("{s:s, s:s, s:I, s:f, s:I, s:I, s:I, s:I, s:o}", "name", view->sink,
+		json_pack("{s:s, s:s, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:o}", "name", view->sink,
 			"type", view->type, "pending", (json_int_t)view->pending, "oldest_seconds",
 			oldest, "delivered", (json_int_t)view->delivered, "retried",
-			(json_int_t)view->retried, "refused", (json_int_t)view->refused, "dead",
-			(json_int_t)view->dead, "last_error", text_or_null(view->last_error)));
+			(json_int_t)view->retried, "refused", (json_int_t)view->refused,
+			"collapsed", (json_int_t)view->collapsed, "dead", (json_int_t)view->dead,
+			"last_error", text_or_null(view->last_error)));
 }
 
 json_t *

@@ -56,6 +56,11 @@ void
 site_silence(
 	struct site *site, int64_t until, const char *reason, int64_t now, struct outcome *outcome);
 
+/* As correlate_each_standing. */
+void
+site_each_standing(const struct site *site, int64_t now,
+	void (*visit)(void *owner, const struct alert *alert), void *owner);
+
 void
 site_get_view(const struct site *site, struct site_view *view);
 

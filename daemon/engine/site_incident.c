@@ -226,3 +226,17 @@ site_remind(struct site *site, const struct correlate_options *options, int64_t 
 	remind_one(site, site_open_trouble(site), options, now, outcome);
 	remind_one(site, site->silent, options, now, outcome);
 }
+
+void
+site_each_standing(const struct site *site, int64_t now,
+	void (*visit)(void *owner, const struct alert *alert), void *owner)
+{
+	const struct trouble *const OPEN[] = {site_open_trouble(site), site->silent};
+	for (size_t i = 0; i < COUNT(OPEN) && !site_is_held(site); i++) {
+		if (!OPEN[i] || !OPEN[i]->saying.said)
+			continue;
+		struct alert alert = alert_of(site, OPEN[i], now);
+		visit(owner, &alert);
+		alert_fini(&alert);
+	}
+}

@@ -33,7 +33,9 @@ frame_delivered(struct frame *frame)
 void
 frame_failed(struct frame *frame, const struct err *err)
 {
-	sink_answer(frame->done, frame->owner, SINK_RETRY, 0, "%s", err->text);
+	bool unseen = frame->sent == 0 && frame->tries == 0;
+	sink_answer(
+		frame->done, frame->owner, unseen ? SINK_MISSED : SINK_RETRY, 0, "%s", err->text);
 	frame_free(frame);
 }
 

@@ -74,6 +74,13 @@ retry_after_of(CURL *easy)
 	return seconds < RETRY_AFTER_MAX / SECOND ? seconds * SECOND : RETRY_AFTER_MAX;
 }
 
+static bool
+is_unsent(CURL *easy)
+{
+	long bytes = 0;
+	return curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK && bytes == 0;
+}
+
 static void
 finish(struct http_transfer *transfer, CURLcode code)
 {
@@ -85,6 +92,7 @@ finish(struct http_transfer *transfer, CURLcode code)
 		answer.retry_after = retry_after_of(transfer->easy);
 	} else {
 		answer.error = transfer->error[0] ? transfer->error : curl_easy_strerror(code);
+		answer.unsent = is_unsent(transfer->easy);
 	}
 	if (answer.status == 0 && !answer.error)
 		answer.error = "the answer was no HTTP";

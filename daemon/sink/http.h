@@ -38,6 +38,7 @@ struct http_answer {
 	struct span body;    /* its first HTTP_BODY_KEPT bytes, as they came: not safe to pass on */
 	int64_t retry_after; /* of the header in either form; 0 where there is none */
 	const char *error;
+	bool unsent; /* with an error: not a byte of the request went out */
 };
 
 typedef void

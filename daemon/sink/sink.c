@@ -3,6 +3,7 @@
 #include "daemon/sink/type.h"
 #include "parsers/text.h"
 
+#include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,43 @@ copy_labels(struct sink *sink, const struct config_pairs *labels)
 	}
 }
 
+/* Bits of the names listed; all where none is. */
+static uint32_t
+bits_of(const struct config_list *list, const char *(*name_of)(unsigned value), unsigned count)
+{
+	uint32_t bits = 0;
+	for (size_t i = 0; i < list->count; i++) {
+		for (unsigned value = 0; value < count; value++) {
+			if (strcmp(list->item[i], name_of(value)) == 0)
+				bits |= UINT32_C(1) << value;
+		}
+	}
+	return list->count > 0 ? bits : UINT32_MAX;
+}
+
+static const char *
+kind_name(unsigned value)
+{
+	return alert_kind_name((enum alert_kind)value);
+}
+
+static const char *
+severity_name(unsigned value)
+{
+	return alert_severity_name((enum alert_severity)value);
+}
+
+static void
+copy_only(struct sink *sink, const struct config_only *only)
+{
+	sink->kinds = bits_of(&only->kinds, kind_name, ALERT_KINDS);
+	sink->severities = bits_of(&only->severities, severity_name, ALERT_SEVERITIES);
+	sink->sites = mem_array(only->sites.count + 1, sizeof *sink->sites);
+	sink->site_count = only->sites.count;
+	for (size_t i = 0; i < only->sites.count; i++)
+		sink->sites[i] = mem_text(only->sites.item[i]);
+}
+
 struct sink *
 sink_new(const struct config_sink *config, const char *collector, sd_event *loop, struct err *err)
 {
@@ -46,7 +84,10 @@ sink_new(const struct config_sink *config, const char *collector, sd_event *loop
 	sink->collector = mem_text(collector ? collector : "");
 	sink->timeout = config->timeout > 0 ? config->timeout : TIMEOUT_DEFAULT;
 	sink->loop = sd_event_ref(loop);
+	sink->collapse = config->collapse;
+	sink->heartbeat = config->heartbeat;
 	copy_labels(sink, &config->labels);
+	copy_only(sink, &config->only);
 	if (type->start(sink, config, err))
 		return sink;
 	err_context(err, "sink %s", sink->name);
@@ -96,6 +137,9 @@ sink_free(struct sink *sink)
 		free(sink->labels[i].name);
 		free(sink->labels[i].value);
 	}
+	for (size_t i = 0; i < sink->site_count; i++)
+		free(sink->sites[i]);
+	free(sink->sites);
 	free(sink->labels);
 	free(sink->name);
 	free(sink->collector);
@@ -113,6 +157,43 @@ const char *
 sink_type(const struct sink *sink)
 {
 	return sink->type->name;
+}
+
+bool
+sink_wants(const struct sink *sink, const struct alert *alert)
+{
+	bool wanted = (sink->kinds >> alert->kind & 1) && (sink->severities >> alert->severity & 1);
+	if (!wanted || sink->site_count == 0 || alert->kind == ALERT_AIWATCH)
+		return wanted;
+	for (size_t i = 0; i < sink->site_count; i++) {
+		if (fnmatch(sink->sites[i], alert->site ? alert->site : "", FNM_CASEFOLD) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+sink_collapses(const struct sink *sink)
+{
+	return sink->collapse;
+}
+
+int64_t
+sink_heartbeat(const struct sink *sink)
+{
+	return sink->heartbeat;
+}
+
+bool
+sink_repeats(const struct sink *sink)
+{
+	return sink->type->repeats && sink->type->repeats(sink);
+}
+
+void
+sink_repeat(struct sink *sink, const struct alert *alert)
+{
+	sink->type->repeat(sink, alert);
 }
 
 void

@@ -14,6 +14,7 @@
  */
 enum sink_outcome {
 	SINK_DELIVERED,
+	SINK_MISSED,  /* as SINK_RETRY, and the receiver surely has not taken it */
 	SINK_RETRY,   /* try again, not before `retry_after` from now (0: the outbox decides) */
 	SINK_REFUSED, /* final: a dead letter */
 };
@@ -46,6 +47,29 @@ const char *
 sink_name(const struct sink *sink);
 const char *
 sink_type(const struct sink *sink);
+
+/* Whether the configuration wants alerts like this one to go there (`only`). */
+bool
+sink_wants(const struct sink *sink, const struct alert *alert);
+
+/* Whether what began and ended before it could be told is left out. */
+bool
+sink_collapses(const struct sink *sink);
+
+/* How often it is told that the daemon lives; 0 for never. */
+int64_t
+sink_heartbeat(const struct sink *sink);
+
+/* Whether its receiver forgets what it is not told again each minute. */
+bool
+sink_repeats(const struct sink *sink);
+
+/*
+ * Says again what stands, or that it is over; at the end of a round it is called with NULL. No
+ * answer is wanted, and what the sink has no room for is left out: only where sink_repeats.
+ */
+void
+sink_repeat(struct sink *sink, const struct alert *alert);
 
 void
 sink_send(struct sink *sink, const struct alert *alert, sink_on_done *done, void *owner);

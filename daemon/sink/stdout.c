@@ -203,7 +203,7 @@ stdout_send(struct sink *sink, const struct alert *alert, sink_on_done *done, vo
 {
 	struct stdout_sink *out = (struct stdout_sink *)sink;
 	if (out->frames.count >= FRAMES_MAX) {
-		sink_answer(done, owner, SINK_RETRY, 0,
+		sink_answer(done, owner, SINK_MISSED, 0,
 			"%d alerts already wait for standard output", FRAMES_MAX);
 		return;
 	}

@@ -15,6 +15,12 @@ struct sink {
 	size_t label_count;
 	sd_event *loop;
 	int64_t timeout; /* how long one send may take */
+	bool collapse;
+	int64_t heartbeat;
+	uint32_t kinds;	     /* bits of those that are wanted */
+	uint32_t severities; /* the same */
+	char **sites;	     /* globs; none for all */
+	size_t site_count;
 };
 
 struct sink_type {
@@ -27,6 +33,9 @@ struct sink_type {
 	void (*stop)(struct sink *sink);
 	void (*send)(struct sink *sink, const struct alert *alert, sink_on_done *done, void *owner);
 	char *(*preview)(struct sink *sink, const struct alert *alert);
+	/* NULL, or as sink_repeats and sink_repeat. */
+	bool (*repeats)(const struct sink *sink);
+	void (*repeat)(struct sink *sink, const struct alert *alert);
 };
 
 extern const struct sink_type STDOUT_SINK, SYSLOG_SINK, WEBHOOK_SINK;

@@ -348,12 +348,24 @@ head_fini(struct head *head)
 static enum sink_outcome
 outcome_of_status(long status)
 {
-	static const long AGAIN[] = {408, 425, 429, 500, 502, 503, 504, 507};
+	static const struct {
+		long status;
+		enum sink_outcome outcome;
+	} AGAIN[] = {
+		{408, SINK_RETRY},
+		{425, SINK_MISSED},
+		{429, SINK_MISSED},
+		{500, SINK_RETRY},
+		{502, SINK_RETRY},
+		{503, SINK_MISSED},
+		{504, SINK_RETRY},
+		{507, SINK_MISSED},
+	};
 	if (status >= 200 && status <= 299)
 		return SINK_DELIVERED;
 	for (size_t i = 0; i < COUNT(AGAIN); i++) {
-		if (AGAIN[i] == status)
-			return SINK_RETRY;
+		if (AGAIN[i].status == status)
+			return AGAIN[i].outcome;
 	}
 	return SINK_REFUSED;
 }
@@ -386,7 +398,8 @@ on_answer(void *owner, const struct http_answer *answer)
 	free(post);
 	if (answer->error) {
 		char *error = paint_over(webhook, span_of(answer->error));
-		sink_answer(done, asker, SINK_RETRY, 0, "%s: %s", webhook->shown_url, error);
+		sink_answer(done, asker, answer->unsent ? SINK_MISSED : SINK_RETRY, 0, "%s: %s",
+			webhook->shown_url, error);
 		free(error);
 		return;
 	}
@@ -395,8 +408,7 @@ on_answer(void *owner, const struct http_answer *answer)
 	if (outcome == SINK_DELIVERED && webhook->format->judge)
 		outcome = webhook->format->judge(answer, &judged);
 	char *text = describe(webhook, answer, &judged);
-	sink_answer(
-		done, asker, outcome, outcome == SINK_RETRY ? answer->retry_after : 0, "%s", text);
+	sink_answer(done, asker, outcome, answer->retry_after, "%s", text);
 	free(text);
 }
 
@@ -422,7 +434,7 @@ webhook_send(struct sink *sink, const struct alert *alert, sink_on_done *done, v
 		DL_APPEND(webhook->posts, post);
 	} else {
 		free(post);
-		sink_answer(done, owner, SINK_RETRY, 0, "%d requests already wait for %s",
+		sink_answer(done, owner, SINK_MISSED, 0, "%d requests already wait for %s",
 			HTTP_WAITING, webhook->shown_url);
 	}
 	head_fini(&head);

@@ -3,7 +3,7 @@
 import json
 
 import lines
-from harness import SLOWNESS, append, wait_until
+from harness import Receiver, append, wait_until
 
 
 def webhook(receiver, name="hook", **keys):
@@ -83,3 +83,87 @@ def test_04_a_wish_that_means_nothing_is_refused(daemon):
     assert daemon.verb("outbox", "drop", "no-such-id").returncode == 1
     unknown = daemon.verb("outbox", "retry", "--sink", "nobody")
     assert (unknown.returncode, "no sink is called nobody" in unknown.stderr) == (1, True)
+
+
+def test_05_a_dead_letter_is_an_alert_through_the_other_sinks(daemon, receiver):
+    """Given a sink that refuses, then the others are told once; and again when it is set right."""
+    other = Receiver()
+    try:
+        receiver.answers += [400, 400]
+        daemon.configure(sinks=[webhook(receiver), webhook(other, name="other")])
+        daemon.start()
+        append(daemon.log_path("CM01"), lines.pair())
+        append(daemon.log_path("CM02"), lines.pair())
+        wait_for_dead(daemon, 2)
+
+        (alarm,) = other.wait_for(1, kind="aiwatch")
+        outbox(daemon, "retry", "--sink", "hook")
+        firing, resolved = other.wait_for(2, kind="aiwatch")
+
+        assert alarm == firing
+        assert firing["key"] == resolved["key"] == "aiwatch/sink hook"
+        assert (firing["status"], resolved["status"]) == ("firing", "resolved")
+        assert firing["id"] != resolved["id"]
+        assert "HTTP 400" in firing["summary"] and "outbox retry" in firing["advice"]
+        assert receiver.documents(kind="aiwatch") == []
+    finally:
+        other.close()
+
+
+def test_06_each_sink_gets_only_what_it_wants(daemon, receiver):
+    daemon.configure(sinks=[
+        webhook(receiver, only={"sites": ["cm0*"], "severities": "critical"}),
+        {"name": "screen", "type": "stdout", "only": {"kinds": ["sync_failing"]}}])
+    daemon.start()
+
+    for site in ("CM01", "CM02", "SRV1"):
+        append(daemon.log_path(site), lines.pair())
+    append(daemon.log_path("CM03"), lines.l2())  # suspect: a warning
+    daemon.wait_for_state("CM03", "sync_forbidden")
+    daemon.wait_for_state("SRV1", "expired")
+
+    receiver.wait_for(2)
+    wait_until(lambda: all(sink["pending"] == 0 for sink in daemon.status()["sinks"]),
+               "nothing waits")
+    assert sorted(document["site"] for document in receiver.documents()) == ["CM01", "CM02"]
+    assert daemon.printed() == []
+
+
+def test_07_what_came_and_went_while_a_sink_was_down_is_left_out_where_asked(daemon, receiver):
+    """Given one sink that collapses and one that does not, both down, then back."""
+    plain = Receiver()
+    try:
+        receiver.answers += [503] * 1000
+        plain.answers += [503] * 1000
+        daemon.configure(sinks=[webhook(receiver, collapse=True), webhook(plain, name="plain")])
+        daemon.start()
+        append(daemon.log_path("CM01"), lines.pair())
+        receiver.wait_for(1)
+        plain.wait_for(1)
+        assert daemon.verb("resolve", "CM01").returncode == 0
+        wait_until(lambda: daemon.status()["sinks"][0]["pending"] == 0, "neither waits")
+        for server in (receiver, plain):
+            with server.lock:
+                server.answers.clear()
+                server.requests.clear()
+        outbox(daemon, "retry", "--all")
+
+        firing, resolved = plain.wait_for(2)
+
+        assert (firing["status"], resolved["status"]) == ("firing", "resolved")
+        assert daemon.status()["sinks"][0]["collapsed"] == 2
+        assert receiver.all() == []
+    finally:
+        plain.close()
+
+
+def test_08_a_heartbeat_says_that_the_daemon_lives(daemon, receiver):
+    daemon.configure(sinks=[webhook(receiver, heartbeat="1s", only={"kinds": ["aiwatch"]})])
+    daemon.start()
+
+    first, second = receiver.wait_for(2, kind="heartbeat")[:2]
+
+    assert first["id"] != second["id"] and first["key"] == second["key"]
+    assert (first["status"], first["severity"], first["test"]) == ("firing", "info", False)
+    assert first["site"] == first["collector"]
+    assert outbox(daemon, "list")["count"] == 0

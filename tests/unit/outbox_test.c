@@ -23,6 +23,8 @@ struct sink {
 	} given[64];
 	size_t given_count;
 	bool answers_at_once;
+	bool is_closed; /* wants nothing */
+	bool collapses;
 	enum sink_outcome outcome;
 	struct buf log; /* SITE/ID; of all that it was given */
 };
@@ -38,6 +40,19 @@ sink_type(const struct sink *sink)
 {
 	(void)sink;
 	return "double";
+}
+
+bool
+sink_wants(const struct sink *sink, const struct alert *alert)
+{
+	(void)alert;
+	return !sink->is_closed;
+}
+
+bool
+sink_collapses(const struct sink *sink)
+{
+	return sink->collapses;
 }
 
 void
@@ -72,8 +87,10 @@ answer_with(struct sink *sink, size_t which, struct sink_answer answer)
 static void
 answer(struct sink *sink, size_t which, enum sink_outcome outcome)
 {
-	static const char *const TEXT[] = {
-		[SINK_DELIVERED] = "", [SINK_RETRY] = "HTTP 503", [SINK_REFUSED] = "HTTP 400"};
+	static const char *const TEXT[] = {[SINK_DELIVERED] = "",
+		[SINK_MISSED] = "HTTP 503",
+		[SINK_RETRY] = "HTTP 503",
+		[SINK_REFUSED] = "HTTP 400"};
 	struct sink_answer said = {.outcome = outcome};
 	snprintf(said.text, sizeof said.text, "%s", TEXT[outcome]);
 	answer_with(sink, which, said);
@@ -172,13 +189,14 @@ restart(struct bench *bench)
 }
 
 static void
-post(struct bench *bench, const char *site)
+post_as(struct bench *bench, const char *site, bool firing, bool reminder)
 {
 	char id[ALERT_ID_TEXT];
 	snprintf(id, sizeof id, "%032d", ++bench->posted);
 	struct alert alert = {
 		.kind = ALERT_CERTIFICATE_EXPIRED,
-		.firing = true,
+		.firing = firing,
+		.reminder = reminder,
 		.site = (char *)site,
 		.summary = bench->summary ? bench->summary : (char *)"certificate expired",
 		.started_at = SECOND,
@@ -187,6 +205,12 @@ post(struct bench *bench, const char *site)
 	};
 	memcpy(alert.id, id, sizeof id);
 	outbox_post(bench->outbox, &alert, bench->now);
+}
+
+static void
+post(struct bench *bench, const char *site)
+{
+	post_as(bench, site, true, false);
 }
 
 /* A turn of the engine. */
@@ -891,6 +915,133 @@ t22_random_faults_lose_nothing_and_keep_the_order(void **state)
 	}
 }
 
+static void
+t23_a_sink_gets_what_it_wants(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(2, true);
+	bench->sink[0].is_closed = true;
+	post(bench, "CM01");
+	assert_stored(bench, "oncall CM01/1 waiting 0 -;");
+	assert_given(&bench->sink[0], "");
+	assert_given(&bench->sink[1], "CM01/1;");
+	bench->sink[1].is_closed = true;
+	post(bench, "CM02");
+	assert_false(outbox_has_changes(bench->outbox));
+	end(bench);
+}
+
+static void
+t24_what_was_over_before_it_could_be_told_is_left_out(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(1, true);
+	bench->sink[0].collapses = true;
+	post(bench, "CM01");
+	post(bench, "CM02");
+	turn(bench);
+	answer(&bench->sink[0], 0, SINK_MISSED);
+	answer(&bench->sink[0], 0, SINK_RETRY);
+	turn(bench);
+	post_as(bench, "CM01", true, true);
+	post_as(bench, "CM01", false, false);
+	post_as(bench, "CM02", false, false);
+	turn(bench);
+	/* Whether CM02's firing got through, nobody knows. */
+	assert_listed(bench, "local CM02/2 waiting 1 HTTP 503;local CM02/5 waiting 0 -;");
+	assert_stored(bench, "local CM02/2 waiting 1 HTTP 503;local CM02/5 waiting 0 -;");
+	assert_int_equal(view(bench, "local").collapsed, 3);
+	end(bench);
+}
+
+static void
+t25_nothing_is_left_out_once_it_may_have_been_told(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(1, true);
+	bench->sink[0].collapses = true;
+	post(bench, "CM01");
+	turn(bench);
+	post_as(bench, "CM01", false, false); /* the firing is under way */
+	turn(bench);
+	assert_listed(bench, "local CM01/1 waiting 0 -;local CM01/2 waiting 0 -;");
+	answer(&bench->sink[0], 0, SINK_DELIVERED);
+	turn(bench);
+	assert_given(&bench->sink[0], "CM01/2;");
+	answer(&bench->sink[0], 0, SINK_MISSED);
+	turn(bench);
+	post(bench, "CM01"); /* fires again behind a resolution that waits */
+	post_as(bench, "CM01", false, false);
+	turn(bench);
+	assert_listed(bench, "local CM01/2 waiting 1 HTTP 503;");
+	assert_int_equal(view(bench, "local").collapsed, 2);
+	end(bench);
+}
+
+static void
+t26_a_sink_with_dead_letters_is_told_once_and_when_it_has_none(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(2, true);
+	struct outbox_alarm alarm;
+	const char *id = "00000000000000000000000000000001";
+	post(bench, "CM01");
+	post(bench, "CM02");
+	turn(bench);
+	assert_false(outbox_next_alarm(bench->outbox, &alarm));
+	answer(&bench->sink[1], 0, SINK_REFUSED);
+	answer(&bench->sink[1], 0, SINK_REFUSED);
+	assert_true(outbox_next_alarm(bench->outbox, &alarm));
+	assert_string_equal(alarm.sink, "oncall");
+	assert_string_equal(alarm.first_id, id);
+	assert_string_equal(alarm.error, "HTTP 400");
+	assert_false(alarm.over);
+	assert_false(outbox_next_alarm(bench->outbox, &alarm));
+	turn(bench);
+	restart(bench);
+	assert_false(outbox_next_alarm(bench->outbox, &alarm));
+	struct outbox_choice all = {0};
+	assert_int_equal(outbox_drop(bench->outbox, &all), 4);
+	assert_true(outbox_next_alarm(bench->outbox, &alarm));
+	assert_string_equal(alarm.first_id, id);
+	assert_true(alarm.over);
+	assert_false(outbox_next_alarm(bench->outbox, &alarm));
+	end(bench);
+}
+
+static void
+t27_the_sink_that_an_alert_is_about_does_not_get_it(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(2, true);
+	struct alert alert = {.id = "00000000000000000000000000000007",
+		.kind = ALERT_AIWATCH,
+		.firing = true,
+		.site = (char *)"sink oncall",
+		.summary = (char *)"x",
+		.resolved_at = TIME_NONE};
+	outbox_post_others(bench->outbox, &alert, bench->now, "oncall");
+	turn(bench);
+	assert_given(&bench->sink[0], "sink oncall/7;");
+	assert_given(&bench->sink[1], "");
+	end(bench);
+}
+
+static void
+t28_a_death_by_age_is_told(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(1, true);
+	post(bench, "CM01");
+	turn(bench);
+	answer(&bench->sink[0], 0, SINK_RETRY);
+	int before = bench->changes_called;
+	pass(bench, 73 * HOUR);
+	assert_int_equal(view(bench, "local").dead, 1);
+	assert_int_equal(bench->changes_called, before + 1);
+	end(bench);
+}
+
 int
 main(void)
 {
@@ -917,6 +1068,12 @@ main(void)
 		cmocka_unit_test(t20_a_hundred_thousand_stay_within_64_MiB),
 		cmocka_unit_test(t21_a_document_that_is_gone_or_damaged_is_a_dead_letter),
 		cmocka_unit_test(t22_random_faults_lose_nothing_and_keep_the_order),
+		cmocka_unit_test(t23_a_sink_gets_what_it_wants),
+		cmocka_unit_test(t24_what_was_over_before_it_could_be_told_is_left_out),
+		cmocka_unit_test(t25_nothing_is_left_out_once_it_may_have_been_told),
+		cmocka_unit_test(t26_a_sink_with_dead_letters_is_told_once_and_when_it_has_none),
+		cmocka_unit_test(t27_the_sink_that_an_alert_is_about_does_not_get_it),
+		cmocka_unit_test(t28_a_death_by_age_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

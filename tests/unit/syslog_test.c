@@ -132,7 +132,7 @@ t03_no_receiver_is_a_retry_and_a_new_one_is_found(void **unused)
 	struct setting s = local_setting(0);
 	char got[4096];
 	struct sink_answer answer = world_send(s.loop, s.sink, &s.alert);
-	assert_int_equal(answer.outcome, SINK_RETRY);
+	assert_int_equal(answer.outcome, SINK_MISSED);
 	assert_non_null(strstr(answer.text, "cannot connect: No such file or directory"));
 	int fd = listen_unix(s.path, SOCK_DGRAM);
 	assert_int_equal(world_send(s.loop, s.sink, &s.alert).outcome, SINK_DELIVERED);
@@ -275,7 +275,7 @@ t09_a_name_that_nobody_has_is_a_retry(void **unused)
 	(void)unused;
 	struct setting s = network_setting(mem_text("tcp://aiwatch.invalid:601"), 0);
 	struct sink_answer answer = world_send(s.loop, s.sink, &s.alert);
-	assert_int_equal(answer.outcome, SINK_RETRY);
+	assert_int_equal(answer.outcome, SINK_MISSED);
 	assert_non_null(strstr(answer.text, "cannot find host aiwatch.invalid: "));
 	struct answers answers = {0};
 	sink_send(s.sink, &s.alert, world_on_done, &answers);
@@ -462,7 +462,7 @@ t14_tls_carries_frames_to_one_who_proved_his_name(void **unused)
 		assert_int_equal(send_over_tls(GOOD[i], 3).outcome, SINK_DELIVERED);
 	for (size_t i = 0; i < COUNT(BAD); i++) {
 		struct sink_answer answer = send_over_tls(BAD[i], 1);
-		assert_int_equal(answer.outcome, SINK_RETRY);
+		assert_int_equal(answer.outcome, SINK_MISSED);
 		assert_non_null(strstr(answer.text, "the receiver's certificate is not accepted"));
 	}
 }
@@ -475,7 +475,7 @@ t15_one_who_does_not_speak_tls_is_a_retry(void **unused)
 	int fd = listen_inet(SOCK_STREAM, "tls", &address);
 	struct setting s = network_setting(address, SECOND / 5);
 	struct sink_answer answer = world_send(s.loop, s.sink, &s.alert);
-	assert_int_equal(answer.outcome, SINK_RETRY);
+	assert_int_equal(answer.outcome, SINK_MISSED);
 	assert_non_null(strstr(answer.text, "greeting: the receiver took nothing for"));
 	struct answers answers = {0};
 	sink_send(s.sink, &s.alert, world_on_done, &answers);
@@ -484,7 +484,7 @@ t15_one_who_does_not_speak_tls_is_a_retry(void **unused)
 	peer = accept_peer(&s, fd);
 	assert_int_equal(write(peer, "no TLS here\n", 12), 12);
 	world_wait(s.loop, &answers, 1);
-	assert_int_equal(answers.last.outcome, SINK_RETRY);
+	assert_int_equal(answers.last.outcome, SINK_MISSED);
 	assert_non_null(strstr(answers.last.text, "TLS: "));
 	close(peer);
 	close(fd);
@@ -501,7 +501,7 @@ t16_files_that_are_no_certificates_are_a_retry(void **unused)
 					    .address = s.path,
 					    .ca = (char *)"/nonexistent/ca.pem"});
 	struct sink_answer answer = world_send(s.loop, s.sink, &s.alert);
-	assert_int_equal(answer.outcome, SINK_RETRY);
+	assert_int_equal(answer.outcome, SINK_MISSED);
 	assert_non_null(
 		strstr(answer.text, "/nonexistent/ca.pem: cannot read the trusted certificates: "));
 	close(fd);
