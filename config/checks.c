@@ -199,3 +199,12 @@ check_listen(const char *text, struct err *err)
 		"wanted",
 		text);
 }
+
+bool
+check_server(const char *text, struct err *err)
+{
+	size_t host = host_length(text);
+	if (host > 0 && text[host] == ':' && is_port(text + host + 1))
+		return true;
+	return err_set(err, "\"%s\" is no server: HOST:PORT is wanted", text);
+}

@@ -26,6 +26,8 @@ check_basic(const char *name, struct err *err); /* user or password */
 bool
 check_line(const char *text, struct err *err); /* no control characters, no line ends */
 bool
+check_server(const char *text, struct err *err);
+bool
 check_listen(const char *text, struct err *err); /* HOST:PORT */
 
 #endif

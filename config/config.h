@@ -46,7 +46,12 @@ enum config_start { CONFIG_START_BEGINNING, CONFIG_START_END };
 enum config_watch { CONFIG_WATCH_AUTO, CONFIG_WATCH_INOTIFY, CONFIG_WATCH_POLL };
 enum config_lost { CONFIG_LOST_BEGIN, CONFIG_LOST_END, CONFIG_LOST_FAIL };
 enum config_against { CONFIG_AGAINST_MESSAGE, CONFIG_AGAINST_RECORD };
-enum config_sink_type { CONFIG_SINK_SYSLOG, CONFIG_SINK_WEBHOOK, CONFIG_SINK_STDOUT };
+enum config_sink_type {
+	CONFIG_SINK_SYSLOG,
+	CONFIG_SINK_WEBHOOK,
+	CONFIG_SINK_STDOUT,
+	CONFIG_SINK_ZABBIX,
+};
 
 struct config_input {
 	struct config_place place;
@@ -92,6 +97,7 @@ struct config_sink {
 	/* webhook (url NULL: the format's own); ca, cert, key and insecure are syslog's too where
 	 * its address is tls://… */
 	char *url;
+	struct config_list urls; /* alertmanager: instead of url */
 	char *format;
 	struct config_secret routing_key; /* pagerduty */
 	char *body;			  /* template */
@@ -106,6 +112,11 @@ struct config_sink {
 	char *key;
 	bool insecure;
 	char *proxy;
+	char *host;    /* icinga2, zabbix; NULL for {site} */
+	char *service; /* icinga2; NULL for ai-sync-certificate */
+	/* zabbix */
+	char *server; /* HOST:PORT */
+	char *item;
 	/* all types */
 	struct config_only {
 		struct config_list kinds;      /* empty: all */

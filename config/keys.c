@@ -14,9 +14,9 @@ static const char *const WATCH[] = {"auto", "inotify", "poll", NULL};
 static const char *const LOST[] = {"begin", "end", "fail", NULL};
 static const char *const FORMAT[] = {"auto", "plain", "syslog", "json", NULL};
 static const char *const AGAINST[] = {"message", "record", NULL};
-static const char *const SINK_TYPE[] = {"syslog", "webhook", "stdout", NULL};
-static const char *const WEBHOOK_FORMAT[] = {
-	"generic", "cloudevents", "pagerduty", "slack", "teams", "template", NULL};
+static const char *const SINK_TYPE[] = {"syslog", "webhook", "stdout", "zabbix", NULL};
+static const char *const WEBHOOK_FORMAT[] = {"generic", "cloudevents", "alertmanager", "pagerduty",
+	"slack", "teams", "icinga2", "ntfy", "template", NULL};
 static const char *const FACILITY[] = {"kern", "user", "mail", "daemon", "auth", "syslog", "lpr",
 	"news", "uucp", "cron", "authpriv", "ftp", "local0", "local1", "local2", "local3", "local4",
 	"local5", "local6", "local7", NULL};
@@ -25,6 +25,7 @@ enum {
 	SYSLOG = 1 << CONFIG_SINK_SYSLOG,
 	WEBHOOK = 1 << CONFIG_SINK_WEBHOOK,
 	STDOUT = 1 << CONFIG_SINK_STDOUT,
+	ZABBIX = 1 << CONFIG_SINK_ZABBIX,
 	NAME_MAX_BYTES = 63,
 	LISTEN_MAX = 256,
 };
@@ -327,14 +328,30 @@ static const struct config_key SINK_KEY[] = {
 		.for_type = WEBHOOK,
 		.check = check_url,
 		.hides_user = true,
-		.help = "where to POST, needed but for pagerduty; redirects are not followed"},
+		.help = "where to POST, needed but for pagerduty; redirects are not followed; "
+			"alertmanager "
+			"and icinga2 add the path of their API where there is none, the last part "
+			"of "
+			"ntfy's is the topic"},
+	{.name = "urls",
+		.type = KEY_TEXTS,
+		AT(config_sink, urls),
+		.for_type = WEBHOOK,
+		.check = check_url,
+		.least = 1,
+		.most = 16,
+		.hides_user = true,
+		.help = "of alertmanager: all its instances, each of which is told; delivered once "
+			"one "
+			"has taken it, and those that were away learn what stands within a minute"},
 	{.name = "format",
 		.type = KEY_TEXT,
 		AT(config_sink, format),
 		.for_type = WEBHOOK,
 		.words = WEBHOOK_FORMAT,
 		.standard = "generic",
-		.help = "what the body looks like"},
+		.help = "what the body looks like; alertmanager and icinga2 are told again each "
+			"minute what stands, as they forget"},
 	{.name = "routing_key",
 		.type = KEY_SECRET,
 		AT(config_sink, routing_key),
@@ -349,6 +366,41 @@ static const struct config_key SINK_KEY[] = {
 		.help = "of template: text with {{field}} and {{field|filter}}; filters: text json "
 			"xml "
 			"url upper lower"},
+	{.name = "host",
+		.type = KEY_TEXT,
+		AT(config_sink, host),
+		.for_type = WEBHOOK | ZABBIX,
+		.check = check_line,
+		.most = 255,
+		.help = "of icinga2 and zabbix: the host that an alert belongs to, {site} where "
+			"nothing is said; {site} in it is the site's name"},
+	{.name = "service",
+		.type = KEY_TEXT,
+		AT(config_sink, service),
+		.for_type = WEBHOOK,
+		.check = check_line,
+		.most = 255,
+		.help = "of icinga2: the host's service, ai-sync-certificate where nothing is "
+			"said; "
+			"with -silent behind it for site_silent; heartbeats go to the service "
+			"aiwatch-heartbeat of the host that is called as this one"},
+	{.name = "server",
+		.type = KEY_TEXT,
+		AT(config_sink, server),
+		.for_type = ZABBIX,
+		.check = check_server,
+		.is_required = true,
+		.help = "HOST:PORT of the server's or a proxy's trapper, whose port is mostly "
+			"10051"},
+	{.name = "item",
+		.type = KEY_TEXT,
+		AT(config_sink, item),
+		.for_type = ZABBIX,
+		.check = check_line,
+		.most = 255,
+		.standard = "aiwatch.alert",
+		.help = "key of the host's trapper item, of type text, that gets the generic "
+			"document"},
 	{.name = "secret",
 		.type = KEY_SECRET,
 		AT(config_sink, secret),
@@ -377,13 +429,13 @@ static const struct config_key SINK_KEY[] = {
 	{.name = "labels",
 		.type = KEY_PAIRS,
 		AT(config_sink, labels),
-		.for_type = WEBHOOK | STDOUT,
+		.for_type = WEBHOOK | STDOUT | ZABBIX,
 		.most = 64,
 		.help = "added to each document"},
 	{.name = "timeout",
 		.type = KEY_DURATION,
 		AT(config_sink, timeout),
-		.for_type = WEBHOOK,
+		.for_type = WEBHOOK | ZABBIX,
 		.least = SECOND,
 		.most = 5 * MINUTE,
 		.standard = "10s",
@@ -460,14 +512,23 @@ check_sink(struct config_problems *problems, const void *item, uint64_t given)
 	const char *format = sink->format ? sink->format : "generic";
 	const bool IS_PAGERDUTY = strcmp(format, "pagerduty") == 0;
 	const bool IS_TEMPLATE = strcmp(format, "template") == 0;
+	const bool IS_ALERTMANAGER = strcmp(format, "alertmanager") == 0;
+	const bool IS_ICINGA = strcmp(format, "icinga2") == 0;
+	const bool HAS_URLS = sink_has(given, "urls");
 	const struct {
 		const char *key;
 		bool is_wanted, is_known;
 	} NEED[] = {
-		{"url", !IS_PAGERDUTY, true},
+		{"url", !IS_PAGERDUTY && !HAS_URLS, true},
+		{"urls", false, IS_ALERTMANAGER},
 		{"routing_key", IS_PAGERDUTY, IS_PAGERDUTY},
 		{"body", IS_TEMPLATE, IS_TEMPLATE},
+		{"host", false, IS_ICINGA},
+		{"service", false, IS_ICINGA},
 	};
+	if (HAS_URLS && sink_has(given, "url"))
+		config_problems_add(problems, sink->place, false,
+			"url: there are urls too; one of them is wanted");
 	if (sink->basic.count == 1)
 		config_problems_add(
 			problems, sink->place, false, "basic: both user and password are wanted");

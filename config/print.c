@@ -64,21 +64,29 @@ add_scalar(struct buf *out, const char *text, bool is_verbatim)
 
 /* ---- values by type ---- */
 
+/* A URL without the user and password in it, where they are to be hidden. */
+static void
+add_text(struct buf *out, const struct config_key *key, const char *text)
+{
+	const char *scheme = key->hides_user ? strstr(text, "://") : NULL;
+	const char *at = scheme ? memchr(scheme, '@', 3 + strcspn(scheme + 3, "/?#")) : NULL;
+	if (!at) {
+		add_scalar(out, text, key->is_verbatim);
+		return;
+	}
+	char *shown = mem_format("%.*s***%s", (int)(scheme + 3 - text), text, at);
+	add_scalar(out, shown, key->is_verbatim);
+	free(shown);
+}
+
 static void
 print_text(struct buf *out, const struct config_key *key, const void *value)
 {
 	const char *text = *(char *const *)value;
-	const char *scheme = text && key->hides_user ? strstr(text, "://") : NULL;
-	const char *at = scheme ? memchr(scheme, '@', 3 + strcspn(scheme + 3, "/?#")) : NULL;
-	if (at) {
-		char *shown = mem_format("%.*s***%s", (int)(scheme + 3 - text), text, at);
-		add_scalar(out, shown, key->is_verbatim);
-		free(shown);
-	} else if (text) {
-		add_scalar(out, text, key->is_verbatim);
-	} else {
+	if (text)
+		add_text(out, key, text);
+	else
 		buf_add_text(out, "null");
-	}
 }
 
 static void
@@ -124,7 +132,7 @@ print_texts(struct buf *out, const struct config_key *key, const void *value)
 	buf_add_byte(out, '[');
 	for (size_t i = 0; i < list->count; i++) {
 		buf_add_text(out, i > 0 ? ", " : "");
-		add_scalar(out, list->item[i], key->is_verbatim);
+		add_text(out, key, list->item[i]);
 	}
 	buf_add_byte(out, ']');
 }

@@ -9,6 +9,9 @@ static const struct format *const FORMAT[] = {
 	&FORMAT_SLACK,
 	&FORMAT_TEAMS,
 	&FORMAT_TEMPLATE,
+	&FORMAT_ALERTMANAGER,
+	&FORMAT_ICINGA2,
+	&FORMAT_NTFY,
 };
 
 const struct format *
@@ -19,4 +22,11 @@ format_find(const char *name)
 			return FORMAT[i];
 	}
 	return NULL;
+}
+
+int64_t
+format_holds(const struct format_job *job)
+{
+	int64_t beats = 3 * job->sink->heartbeat;
+	return job->alert->kind == ALERT_HEARTBEAT && beats > FORMAT_HOLDS ? beats : FORMAT_HOLDS;
 }

@@ -383,3 +383,24 @@ http_url_has_path(const char *url)
 	free(path);
 	return has;
 }
+
+char *
+http_url_path(const char *url)
+{
+	char *path = url_part(url, CURLUPART_PATH);
+	return path ? path : mem_text("/");
+}
+
+char *
+http_url_join(const char *url, const char *path)
+{
+	CURLU *parsed = curl_url();
+	char *text = NULL, *joined = NULL;
+	if (parsed && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
+		curl_url_set(parsed, CURLUPART_PATH, path, 0) == CURLUE_OK &&
+		curl_url_get(parsed, CURLUPART_URL, &text, 0) == CURLUE_OK)
+		joined = mem_text(text);
+	curl_free(text);
+	curl_url_cleanup(parsed);
+	return joined ? joined : mem_text(url);
+}

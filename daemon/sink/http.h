@@ -73,6 +73,12 @@ http_url_check(const char *url, struct err *err);
 char *
 http_url_shown(const char *url, bool hide_path);
 
+/* The URL with another path, and the path it has; to be freed. Both have passed http_url_check. */
+char *
+http_url_join(const char *url, const char *path);
+char *
+http_url_path(const char *url);
+
 /* Whether the URL has a path beyond "/". */
 bool
 http_url_has_path(const char *url);

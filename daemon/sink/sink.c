@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct sink_type *const TYPE[] = {&SYSLOG_SINK, &WEBHOOK_SINK, &STDOUT_SINK};
+static const struct sink_type *const TYPE[] = {
+	&SYSLOG_SINK, &WEBHOOK_SINK, &STDOUT_SINK, &ZABBIX_SINK};
 
 static const int64_t TIMEOUT_DEFAULT = 10 * SECOND;
 
@@ -163,7 +164,9 @@ bool
 sink_wants(const struct sink *sink, const struct alert *alert)
 {
 	bool wanted = (sink->kinds >> alert->kind & 1) && (sink->severities >> alert->severity & 1);
-	if (!wanted || sink->site_count == 0 || alert->kind == ALERT_AIWATCH)
+	if (alert->kind == ALERT_AIWATCH)
+		return wanted && !sink->sites_only;
+	if (!wanted || sink->site_count == 0)
 		return wanted;
 	for (size_t i = 0; i < sink->site_count; i++) {
 		if (fnmatch(sink->sites[i], alert->site ? alert->site : "", FNM_CASEFOLD) == 0)
@@ -240,4 +243,11 @@ sink_now(const struct sink *sink)
 	uint64_t now;
 	return sd_event_now(sink->loop, CLOCK_BOOTTIME, &now) >= 0 ? (int64_t)now
 								   : clock_monotonic();
+}
+
+int64_t
+sink_wall(const struct sink *sink)
+{
+	uint64_t now;
+	return sd_event_now(sink->loop, CLOCK_REALTIME, &now) >= 0 ? (int64_t)now : clock_wall();
 }

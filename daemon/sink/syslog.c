@@ -1,4 +1,3 @@
-#include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/sink/syslog_format.h"
 #include "daemon/sink/wire.h"
@@ -39,13 +38,6 @@ syslog_stop(struct sink *sink)
 	wire_free(((struct syslog_sink *)sink)->wire);
 }
 
-static int64_t
-wall_now(const struct sink *sink)
-{
-	uint64_t now;
-	return sd_event_now(sink->loop, CLOCK_REALTIME, &now) >= 0 ? (int64_t)now : clock_wall();
-}
-
 /* The bytes as they go out; over tcp and tls with their count in front (RFC 6587, RFC 5425). */
 static void
 make_frame(const struct syslog_sink *syslog, const struct alert *alert, struct buf *out)
@@ -53,12 +45,12 @@ make_frame(const struct syslog_sink *syslog, const struct alert *alert, struct b
 	const struct sink *sink = &syslog->sink;
 	enum wire_kind kind = wire_kind(syslog->wire);
 	if (kind == WIRE_UNIX) {
-		syslog_format_local(out, alert, syslog->facility, wall_now(sink), (int)getpid());
+		syslog_format_local(out, alert, syslog->facility, sink_wall(sink), (int)getpid());
 		return;
 	}
 	struct buf message = BUF_INIT;
 	syslog_format_network(
-		&message, alert, syslog->facility, sink->collector, wall_now(sink), (int)getpid());
+		&message, alert, syslog->facility, sink->collector, sink_wall(sink), (int)getpid());
 	if (kind != WIRE_UDP)
 		buf_format(out, "%zu ", message.n);
 	buf_add_span(out, buf_span(&message));

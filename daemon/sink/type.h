@@ -15,6 +15,7 @@ struct sink {
 	size_t label_count;
 	sd_event *loop;
 	int64_t timeout; /* how long one send may take */
+	bool sites_only; /* alerts about aiwatch itself do not go there */
 	bool collapse;
 	int64_t heartbeat;
 	uint32_t kinds;	     /* bits of those that are wanted */
@@ -38,7 +39,7 @@ struct sink_type {
 	void (*repeat)(struct sink *sink, const struct alert *alert);
 };
 
-extern const struct sink_type STDOUT_SINK, SYSLOG_SINK, WEBHOOK_SINK;
+extern const struct sink_type STDOUT_SINK, SYSLOG_SINK, WEBHOOK_SINK, ZABBIX_SINK;
 
 /* Calls `done` (NULL: nobody asks any more) with an answer; the text is made safe and cut. */
 void
@@ -49,8 +50,10 @@ sink_answer(sink_on_done *done, void *owner, enum sink_outcome outcome, int64_t 
 char *
 sink_document(const struct sink *sink, const struct alert *alert);
 
-/* Monotonic time of the loop's turn. */
+/* Monotonic and wall time of the loop's turn. */
 int64_t
 sink_now(const struct sink *sink);
+int64_t
+sink_wall(const struct sink *sink);
 
 #endif

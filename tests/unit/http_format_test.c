@@ -305,6 +305,9 @@ t08_hostile_texts_are_harmless_in_every_format(void **unused)
 		const char *format;
 		void (*check)(const char *text);
 	} CASE[] = {
+		{"alertmanager", assert_no_control},
+		{"icinga2", assert_no_control},
+		{"ntfy", assert_no_control},
 		{"pagerduty", assert_no_control},
 		{"slack", assert_no_markup},
 		{"teams", assert_no_control},
@@ -380,6 +383,225 @@ t10_a_wrong_template_is_refused(void **unused)
 			CASE[i].sentence);
 }
 
+static void
+t11_alertmanager_knows_an_alert_by_what_any_daemon_would_say(void **unused)
+{
+	(void)unused;
+	struct config_pair labels[] = {{.name = (char *)"team", .value = (char *)"cm"},
+		{.name = (char *)"9 to-5", .value = (char *)"yes"}};
+	struct config_sink config = {.format = (char *)"alertmanager",
+		.url = (char *)"http://127.0.0.1:9093",
+		.labels = {labels, 2}};
+	struct alert alert = world_alert();
+	struct posted posted = preview(config, &alert);
+	assert_memory_equal(posted.preview, "POST http://127.0.0.1:9093/api/v2/alerts\n", 41);
+	assert_int_equal(json_array_size(posted.document), 1);
+	json_t *known = at(posted.document, "0.labels");
+	assert_int_equal(json_object_size(known), 5);
+	assert_string_equal(text_at(known, "alertname"), "certificate_expired");
+	assert_string_equal(text_at(known, "site"), "CM01");
+	assert_string_equal(text_at(known, "severity"), "critical");
+	assert_string_equal(text_at(known, "team"), "cm");
+	assert_string_equal(text_at(known, "_9_to_5"), "yes");
+	assert_string_equal(text_at(posted.document, "0.annotations.collector"), "loghost");
+	assert_string_equal(text_at(posted.document, "0.startsAt"), "2015-06-19T03:00:01Z");
+	int64_t ends;
+	assert_true(time_parse(text_at(posted.document, "0.endsAt"), &ends));
+	assert_true(ends > clock_wall() + 4 * MINUTE && ends <= clock_wall() + 5 * MINUTE);
+	posted_fini(&posted);
+}
+
+static void
+t12_alertmanager_is_told_an_end_that_has_been_and_is_no_start(void **unused)
+{
+	(void)unused;
+	struct config_sink config = {
+		.format = (char *)"alertmanager", .url = (char *)"http://127.0.0.1:9093/am/v2"};
+	struct alert alert = world_alert();
+	alert.firing = false;
+	alert.resolved_at = alert.started_at + HOUR;
+	struct posted posted = preview(config, &alert);
+	assert_memory_equal(posted.preview, "POST http://127.0.0.1:9093/am/v2\n", 33);
+	assert_string_equal(text_at(posted.document, "0.endsAt"), "2015-06-19T04:00:01Z");
+	posted_fini(&posted);
+	alert.resolved_at = alert.started_at - HOUR;
+	posted = preview(config, &alert);
+	assert_string_equal(text_at(posted.document, "0.endsAt"), "2015-06-19T03:00:01Z");
+	posted_fini(&posted);
+	alert.started_at = alert.resolved_at = clock_wall() + DAY;
+	posted = preview(config, &alert);
+	int64_t ends;
+	assert_true(time_parse(text_at(posted.document, "0.endsAt"), &ends));
+	assert_true(ends <= clock_wall());
+	posted_fini(&posted);
+}
+
+static void
+t13_icinga_gets_a_result_with_a_time_to_live(void **unused)
+{
+	(void)unused;
+	struct config_sink config = {.format = (char *)"icinga2",
+		.url = (char *)"https://127.0.0.1:5665",
+		.host = (char *)"{site}.example",
+		.service = (char *)"ai {site}"};
+	struct alert alert = world_alert();
+	struct posted posted = preview(config, &alert);
+	assert_memory_equal(posted.preview,
+		"POST https://127.0.0.1:5665/v1/actions/process-check-result\n", 60);
+	assert_non_null(strstr(posted.preview, "\naccept: application/json\n"));
+	assert_string_equal(text_at(posted.document, "service"), "CM01.example!ai CM01");
+	assert_int_equal(json_integer_value(at(posted.document, "exit_status")), 2);
+	assert_int_equal(json_integer_value(at(posted.document, "ttl")), 300);
+	posted_fini(&posted);
+	alert.firing = false;
+	alert.resolution = RESOLUTION_RECOVERED;
+	posted = preview(config, &alert);
+	assert_int_equal(json_integer_value(at(posted.document, "exit_status")), 0);
+	assert_null(json_object_get(posted.document, "ttl"));
+	posted_fini(&posted);
+	alert.resolution = RESOLUTION_SUPERSEDED; /* what overtook it stands */
+	posted = preview(config, &alert);
+	assert_int_equal(json_integer_value(at(posted.document, "exit_status")), 2);
+	posted_fini(&posted);
+	alert.kind = ALERT_SITE_SILENT;
+	posted = preview(config, &alert);
+	assert_string_equal(text_at(posted.document, "service"), "CM01.example!ai CM01-silent");
+	posted_fini(&posted);
+}
+
+static void
+t14_icinga_reports_errors_in_its_answer(void **unused)
+{
+	(void)unused;
+	static const struct {
+		const char *body;
+		enum sink_outcome outcome;
+	} CASE[] = {
+		{"{\"results\":[{\"code\":200.0,\"status\":\"Successfully processed.\"}]}",
+			SINK_DELIVERED},
+		{"{\"results\":[]}", SINK_REFUSED},
+		{"{\"results\":[{\"code\":200},{\"code\":409,\"status\":\"old\"}]}", SINK_REFUSED},
+		{"{\"results\":[{\"code\":503,\"status\":\"starting\"}]}", SINK_RETRY},
+		{"hello", SINK_REFUSED},
+	};
+	for (size_t i = 0; i < COUNT(CASE); i++) {
+		char *reply = mem_format("HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+			strlen(CASE[i].body), CASE[i].body);
+		const char *const REPLIES[] = {reply, NULL};
+		sd_event *loop = world_loop();
+		struct alert alert = world_alert();
+		struct server *server = server_start(SERVER_HTTP, REPLIES, NULL);
+		char *url = mem_format("http://127.0.0.1:%d", server->port);
+		struct sink *sink =
+			world_sink(loop, (struct config_sink){.type = CONFIG_SINK_WEBHOOK,
+						 .format = (char *)"icinga2",
+						 .url = url});
+		assert_int_equal(world_send(loop, sink, &alert).outcome, CASE[i].outcome);
+		sink_free(sink);
+		server_stop(server);
+		sd_event_unref(loop);
+		free(url);
+		free(reply);
+	}
+}
+
+static void
+t15_ntfy_gets_the_topic_from_the_address(void **unused)
+{
+	(void)unused;
+	struct config_sink config = {
+		.format = (char *)"ntfy", .url = (char *)"http://127.0.0.1:1/base/my-topic"};
+	struct alert alert = world_alert();
+	struct posted posted = preview(config, &alert);
+	assert_string_equal(text_at(posted.document, "topic"), "my-topic");
+	assert_string_equal(text_at(posted.document, "title"), alert.summary);
+	assert_int_equal(json_integer_value(at(posted.document, "priority")), 5);
+	posted_fini(&posted);
+	char *text = mem_new(LONG + 1);
+	memset(text, '"', LONG);
+	alert = dressed_alert(text);
+	posted = preview(config, &alert);
+	assert_true(strlen(text_at(posted.document, "message")) <= 4000);
+	assert_true(strlen(text_at(posted.document, "title")) <= 250);
+	posted_fini(&posted);
+	free(text);
+	config.type = CONFIG_SINK_WEBHOOK;
+	config.url = (char *)"http://127.0.0.1:1/";
+	assert_refused(config, "sink test: url: its last part must be the topic: 1 to 64 letters, "
+			       "digits, _ and -");
+}
+
+/* What two targets answer, and what that is together. */
+static void
+t16_one_of_several_targets_is_enough(void **unused)
+{
+	(void)unused;
+	static const char *const OK[] = {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", NULL};
+	static const char *const BUSY[] = {"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", NULL};
+	static const char *const NO[] = {"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n", NULL};
+	static const struct {
+		const char *const *one, *const *other;
+		enum sink_outcome outcome;
+	} CASE[] = {{OK, OK, SINK_DELIVERED}, {OK, NO, SINK_DELIVERED}, {BUSY, OK, SINK_DELIVERED},
+		{BUSY, NO, SINK_MISSED}, {NO, NO, SINK_REFUSED}};
+	for (size_t i = 0; i < COUNT(CASE); i++) {
+		sd_event *loop = world_loop();
+		struct alert alert = world_alert();
+		struct server *server[] = {server_start(SERVER_HTTP, CASE[i].one, NULL),
+			server_start(SERVER_HTTP, CASE[i].other, NULL)};
+		char *url[] = {mem_format("http://127.0.0.1:%d", server[0]->port),
+			mem_format("http://127.0.0.1:%d", server[1]->port)};
+		struct sink *sink =
+			world_sink(loop, (struct config_sink){.type = CONFIG_SINK_WEBHOOK,
+						 .format = (char *)"alertmanager",
+						 .urls = {url, 2}});
+		struct sink_answer answer = world_send(loop, sink, &alert);
+		assert_int_equal(answer.outcome, CASE[i].outcome);
+		assert_non_null(strstr(answer.text, "; http://127.0.0.1:"));
+		sink_free(sink);
+		for (int n = 0; n < 2; n++) {
+			assert_non_null(server_request(server[n], 0));
+			server_stop(server[n]);
+			free(url[n]);
+		}
+		sd_event_unref(loop);
+	}
+}
+
+static void
+t17_what_stands_is_repeated_in_one_request(void **unused)
+{
+	(void)unused;
+	static const char *const OK[] = {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", NULL};
+	sd_event *loop = world_loop();
+	struct alert alert = world_alert();
+	struct server *server = server_start(SERVER_HTTP, OK, NULL);
+	char *url = mem_format("http://127.0.0.1:%d", server->port);
+	struct sink *sink = world_sink(loop,
+		(struct config_sink){
+			.type = CONFIG_SINK_WEBHOOK, .format = (char *)"alertmanager", .url = url});
+	assert_true(sink_repeats(sink));
+	sink_repeat(sink, &alert);
+	sink_repeat(sink, &alert);
+	sink_repeat(sink, NULL);
+	int64_t end = clock_monotonic() + DEADLINE;
+	while (!server_request(server, 0) && clock_monotonic() < end)
+		sd_event_run(loop, (uint64_t)SECOND / 100);
+	const char *request = server_request(server, 0);
+	json_t *body = json_loads(strstr(request, "\r\n\r\n") + 4, 0, NULL);
+	assert_int_equal(json_array_size(body), 2);
+	json_decref(body);
+	sink_repeat(sink, NULL); /* nothing stands: nothing is sent */
+	alert.firing = false;
+	assert_int_equal(world_send(loop, sink, &alert).outcome, SINK_DELIVERED);
+	assert_non_null(server_request(server, 1));
+	assert_null(server_request(server, 2));
+	sink_free(sink);
+	server_stop(server);
+	sd_event_unref(loop);
+	free(url);
+}
+
 int
 main(void)
 {
@@ -394,6 +616,13 @@ main(void)
 		cmocka_unit_test(t08_hostile_texts_are_harmless_in_every_format),
 		cmocka_unit_test(t09_a_template_is_filled_in),
 		cmocka_unit_test(t10_a_wrong_template_is_refused),
+		cmocka_unit_test(t11_alertmanager_knows_an_alert_by_what_any_daemon_would_say),
+		cmocka_unit_test(t12_alertmanager_is_told_an_end_that_has_been_and_is_no_start),
+		cmocka_unit_test(t13_icinga_gets_a_result_with_a_time_to_live),
+		cmocka_unit_test(t14_icinga_reports_errors_in_its_answer),
+		cmocka_unit_test(t15_ntfy_gets_the_topic_from_the_address),
+		cmocka_unit_test(t16_one_of_several_targets_is_enough),
+		cmocka_unit_test(t17_what_stands_is_repeated_in_one_request),
 	};
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
 }
