@@ -518,14 +518,25 @@ next_random(uint64_t *state) /* splitmix64 */
 	return z ^ (z >> 31);
 }
 
-void
-history_draw(struct history *history, uint64_t seed, size_t longest)
+static bool
+is_listed(const char *list, const char *name)
 {
-	unsigned sum = 0;
+	const size_t n = strlen(name);
+
+	for (; (list = strstr(list, name)); list += n)
+		if (list[n] == '\0' || list[n] == ',')
+			return true;
+	return false;
+}
+
+void
+history_draw(struct history *history, uint64_t seed, size_t longest, const char *without)
+{
+	unsigned weights[COUNT(KINDS)], sum = 0;
 
 	*history = (struct history){.seed = (uint32_t)next_random(&seed)};
 	for (size_t i = 0; i < COUNT(KINDS); i++)
-		sum += KINDS[i].weight;
+		sum += weights[i] = is_listed(without, KINDS[i].name) ? 0 : KINDS[i].weight;
 	if (longest > HISTORY_STEPS)
 		longest = HISTORY_STEPS;
 	history->count = 2 + next_random(&seed) % (longest - 1);
@@ -533,8 +544,8 @@ history_draw(struct history *history, uint64_t seed, size_t longest)
 		struct step *step = &history->steps[i];
 		unsigned at = (unsigned)(next_random(&seed) % sum);
 
-		while (at >= KINDS[step->kind].weight)
-			at -= KINDS[step->kind++].weight;
+		while (at >= weights[step->kind])
+			at -= weights[step->kind++];
 		step->stream = (uint8_t)(next_random(&seed) % WORLD_STREAMS);
 		step->draw = (uint32_t)next_random(&seed);
 	}

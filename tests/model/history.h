@@ -25,9 +25,12 @@ struct history {
 	size_t count;
 };
 
-/* The history of a seed, with up to `longest` steps. The same seed is the same history. */
+/*
+ * The history of a seed, with up to `longest` steps, none of them of a kind that the list `without`
+ * names ("truncate,roll"). The same arguments give the same history.
+ */
 void
-history_draw(struct history *history, uint64_t seed, size_t longest);
+history_draw(struct history *history, uint64_t seed, size_t longest, const char *without);
 
 /* As text: "SEED: step/stream/draw step/stream/draw …", and back. */
 void

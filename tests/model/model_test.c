@@ -4,7 +4,7 @@
  * and printed so that it can be run again.
  *
  *   model_test [--seed N] [--count N] [--seconds N] [--steps N] [--failures N] [--jobs N]
- *              [--directory DIR]
+ *              [--without KIND,KIND] [--directory DIR]
  *   model_test --history 'TEXT' [--verbose]
  */
 #include "daemon/base/clock.h"
@@ -32,6 +32,7 @@ struct options {
 	unsigned jobs;
 	const char *directory;
 	const char *history;
+	const char *without;
 	bool verbose;
 };
 
@@ -155,7 +156,7 @@ run_many(const struct options *options, struct job *jobs)
 
 		if (job) {
 			job->seed = options->seed + started++;
-			history_draw(&job->history, job->seed, options->steps);
+			history_draw(&job->history, job->seed, options->steps, options->without);
 			start_job(job, options);
 			continue;
 		}
@@ -195,8 +196,9 @@ read_options(int argc, char **argv, struct options *options)
 {
 	static const struct option LONG[] = {{"seed", required_argument, NULL, 's'},
 		{"count", required_argument, NULL, 'n'}, {"seconds", required_argument, NULL, 't'},
-		{"steps", required_argument, NULL, 'l'}, {"failures", required_argument, NULL, 'f'},
-		{"jobs", required_argument, NULL, 'j'}, {"directory", required_argument, NULL, 'd'},
+		{"steps", required_argument, NULL, 'l'}, {"without", required_argument, NULL, 'w'},
+		{"failures", required_argument, NULL, 'f'}, {"jobs", required_argument, NULL, 'j'},
+		{"directory", required_argument, NULL, 'd'},
 		{"history", required_argument, NULL, 'h'}, {"verbose", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0}};
 	int option;
@@ -214,6 +216,9 @@ read_options(int argc, char **argv, struct options *options)
 			break;
 		case 'l':
 			options->steps = strtoull(optarg, NULL, 10);
+			break;
+		case 'w':
+			options->without = optarg;
 			break;
 		case 'f':
 			options->failures = strtoull(optarg, NULL, 10);
@@ -244,6 +249,7 @@ main(int argc, char **argv)
 		.count = 1000,
 		.steps = 24,
 		.failures = 1,
+		.without = "",
 		.jobs = 4,
 		.directory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"};
 	struct job jobs[JOBS_MAX] = {0};
