@@ -111,7 +111,8 @@ append(struct run *run, struct stream *stream, const char *name, uint32_t *draw,
 {
 	struct buf bytes = BUF_INIT;
 	const unsigned count = line_count(draw), pad = pad_of(draw);
-	const unsigned header = take(draw, 4) == 0 ? 1 + take(draw, 120) : 0;
+	const unsigned some = take(draw, 4) == 0 ? 1 + take(draw, 120) : 0;
+	const unsigned header = stream->header ? stream->header : some;
 
 	if (!world_find(run->world, stream, name))
 		world_append(run->world, stream, name, &bytes);
@@ -523,9 +524,13 @@ is_listed(const char *list, const char *name)
 {
 	const size_t n = strlen(name);
 
-	for (; (list = strstr(list, name)); list += n)
-		if (list[n] == '\0' || list[n] == ',')
+	while (*list) {
+		const size_t item = strcspn(list, ",");
+
+		if (item == n && strncmp(list, name, n) == 0)
 			return true;
+		list += item + (list[item] == ',');
+	}
 	return false;
 }
 
@@ -646,6 +651,8 @@ history_run(const struct history *history, const char *directory, bool verbose, 
 		abort();
 	}
 	run.world = world_new(own, 1 + history->seed % WORLD_STREAMS, history->seed % 16 == 5);
+	for (unsigned i = 0; i < run.world->stream_count; i++)
+		run.world->streams[i].header = (history->seed >> (7 + 2 * i) & 3) ? 0 : 110;
 	run.world->keeps_open = history->seed >> 5 & 3;
 	run.follower = follower_new(own,
 		&(struct follower_options){history->seed >> 3 & 1, run.world->keeps_open ? 0 : 4,

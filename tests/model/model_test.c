@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { JOBS_MAX = 64, HISTORY_SECONDS = 60, REPORT_ROOM = 16384 };
+enum { JOBS_MAX = 64, HISTORY_SECONDS = 60, SHORTEN_SECONDS = 20, REPORT_ROOM = 16384 };
 
 struct options {
 	uint64_t seed;
@@ -93,8 +93,10 @@ run_once(struct job *job, const struct options *options)
 static void
 shorten(struct job *job, const struct options *options)
 {
+	const int64_t limit = clock_monotonic() + SHORTEN_SECONDS * SECOND;
+
 	for (size_t size = job->history.count / 2; size > 0; size /= 2)
-		for (size_t at = 0; at + size <= job->history.count;) {
+		for (size_t at = 0; at + size <= job->history.count && clock_monotonic() < limit;) {
 			const struct history kept = job->history;
 			bool failed = false;
 

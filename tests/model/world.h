@@ -62,6 +62,7 @@ struct stream {
 	unsigned last_counted;
 	unsigned disorder; /* a number that came too late; 0 for none */
 	bool is_linked;	   /* the log is a symlink */
+	unsigned header;   /* lines with which each of its files begins; 0 for as it comes */
 	unsigned serial;   /* for names that never come again */
 };
 
