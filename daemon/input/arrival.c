@@ -215,6 +215,7 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 		outcome = ARRIVAL_TAKEN;
 	stream->undecided = outcome == ARRIVAL_LATER;
 	stream->empty = outcome == ARRIVAL_EMPTY;
+	stream->siblings_due |= stream->empty;
 	if (outcome == ARRIVAL_LATER || outcome == ARRIVAL_EMPTY)
 		close(arrival->fd);
 	if (outcome == ARRIVAL_LATER || outcome == ARRIVAL_EMPTY)

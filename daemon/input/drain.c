@@ -26,6 +26,7 @@ drain_find_old(struct follow *follow, struct generation *generation)
 		int fd = sibling_find(follow, generation);
 		if (fd < 0) {
 			generation->vanished = !generation->proven;
+			generation->unlinked = true;
 			return GONE;
 		}
 		generation_set_fd(follow, generation, fd);
@@ -94,28 +95,41 @@ is_drained(struct follow *follow, const struct generation *generation)
 		return quiet;
 	if (!generation->at_end)
 		return false;
+	if (generation->position.packed)
+		return true;
 	enum object_writers writers = object_writers(generation->fd);
 	if (writers == OBJECT_WRITERS_SOME && generation->unlinked)
 		return false;
 	return quiet || (writers == OBJECT_WRITERS_NONE && generation->partial == 0);
 }
 
+/* False where its object turned out not to be its own any more. */
+static bool
+find_draining(struct follow *follow, struct generation *generation)
+{
+	if (generation->fd >= 0 || generation_has_object(generation))
+		drain_find_old(follow, generation);
+	if (!drain_prove(follow, generation))
+		return false;
+	if (generation->fd < 0)
+		generation_lose_object(follow, generation);
+	else if (generation->seen.size < generation->position.offset) {
+		follow_rewritten(follow, generation);
+		return false;
+	}
+	return true;
+}
+
 void
 drain_look(struct follow *follow, struct generation *generation)
 {
 	const struct position *position = &generation->position;
-	if (generation->fd < 0 && generation_has_object(generation) && !position->packed) {
-		drain_find_old(follow, generation);
-		if (!drain_prove(follow, generation))
-			return;
-		if (generation->fd < 0)
-			generation_lose_object(follow, generation);
-	} else if (generation->fd >= 0) {
-		drain_find_old(follow, generation);
-	}
-	if (generation->fd >= 0 && generation->seen.size < position->offset) {
-		follow_rewritten(follow, generation);
+	if (!position->packed && !find_draining(follow, generation))
 		return;
+	if (position->packed && generation->fd < 0) {
+		/* It is found again by its content. */
+		generation_lose_object(follow, generation);
+		generation->stream->siblings_due = true;
 	}
 	if (generation->fd >= 0 && !generation->at_end)
 		stream_set_ready(follow, generation->stream);

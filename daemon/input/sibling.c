@@ -1,6 +1,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
+#include "daemon/input/packed.h"
 #include "daemon/input/siblings.h"
 
 #include <fcntl.h>
@@ -53,21 +54,6 @@ sibling_find(struct follow *follow, struct generation *generation)
 	fd = object_open_key(folder, &key);
 	close(folder);
 	return fd;
-}
-
-static const char *const PACKED[] = {".gz", ".zst", ".xz", ".bz2", ".lz4", ".Z", ".zip"};
-
-static bool
-is_packed(const char *path)
-{
-	struct span name = span_of(path);
-	for (size_t i = 0; i < COUNT(PACKED); i++) {
-		struct span suffix = span_of(PACKED[i]);
-		if (name.n > suffix.n &&
-			span_equal_nocase(span_from(name, name.n - suffix.n), suffix))
-			return true;
-	}
-	return false;
 }
 
 static struct memo *
@@ -176,10 +162,12 @@ is_copy_of_live(
 	return common > 0 && content_is_equal(generation->fd, fd, 0, common);
 }
 
+/* Without an object, or with one that is not where it could be seen any more. */
 static bool
 is_gone(const struct generation *generation)
 {
-	return !generation_has_object(generation) || generation->unlinked;
+	return !generation_has_object(generation) || generation->unlinked ||
+	       (generation->position.state == GENERATION_DONE && !generation->listed);
 }
 
 static enum sibling_kind
@@ -205,6 +193,11 @@ compare_all(struct follow *follow, struct stream *stream, const struct sibling *
 		}
 		if (verdict == CONTENT_BEGINNING)
 			kind = KIND_UNDECIDED;
+		/* Its own descriptor is read first. */
+		if (generation->fd >= 0 && !generation->at_end) {
+			kind = KIND_UNDECIDED;
+			continue;
+		}
 		if (verdict != CONTENT_WHOLE || generation->position.offset == 0 ||
 			!has_rest(generation, fd, look->size))
 			continue;
@@ -220,6 +213,57 @@ compare_all(struct follow *follow, struct stream *stream, const struct sibling *
 		return KIND_TAKEN;
 	}
 	return kind;
+}
+
+static void
+adopt_packed(struct follow *follow, struct generation *generation, const struct sibling *sibling,
+	int fd, const struct object_look *look)
+{
+	struct position *position = &generation->position;
+	uint64_t size = position->size, whole;
+	int rest = packed_open_rest(generation, fd, &whole);
+	if (rest < 0)
+		return;
+	log_info("%s: goes on in %s at %llu", position->path, sibling->path,
+		(unsigned long long)position->offset);
+	generation_set_object(follow, generation, &sibling->key, look, sibling->path);
+	position->packed = 1;
+	position->size = whole > size ? whole : size;
+	generation->proven = true;
+	if (whole <= position->offset && position->state == GENERATION_DONE) {
+		close(rest);
+		return;
+	}
+	generation_set_fd(follow, generation, rest);
+	generation->at_end = false;
+	generation->size_at_rotation = whole;
+	generation_enter(
+		follow, generation, GENERATION_DRAINING, "its rest stands in a packed copy");
+	stream_set_ready(follow, generation->stream);
+}
+
+/* Its generation is one whose own object is gone, and that has been read up. */
+static enum sibling_kind
+compare_packed(struct follow *follow, struct stream *stream, const struct sibling *sibling, int fd,
+	const struct object_look *look, struct memo *memo)
+{
+	if (!is_settled(follow, stream, fd, memo))
+		return KIND_UNDECIDED;
+	for (size_t i = stream->count; i-- > 0;) {
+		struct generation *generation = stream->generation[i];
+		if (generation->position.packed || generation->position.offset == 0)
+			continue;
+		enum content_verdict verdict = packed_compare(follow, generation, fd);
+		if (verdict == CONTENT_UNREADABLE || verdict == CONTENT_BEGINNING)
+			return KIND_UNDECIDED;
+		if (verdict != CONTENT_WHOLE)
+			continue;
+		if (!is_gone(generation) || (generation->fd >= 0 && !generation->at_end))
+			return KIND_UNDECIDED;
+		adopt_packed(follow, generation, sibling, fd, look);
+		return KIND_TAKEN;
+	}
+	return KIND_OTHER;
 }
 
 /* What is older than all that is remembered was there before. */
@@ -244,8 +288,13 @@ take_missed(struct follow *follow, struct stream *stream, const struct sibling *
 	size_t at = stream->count - (stream_current(stream) != NULL);
 	struct generation *generation = generation_new(follow, stream, at);
 	log_info("%s: %s was rotated between two looks", stream->path, sibling->path);
-	generation_set_object(follow, generation, &sibling->key, look, sibling->path);
-	generation_set_fd(follow, generation, fd);
+	if (packed_is_named(sibling->path)) {
+		adopt_packed(follow, generation, sibling, fd, look);
+		close(fd);
+	} else {
+		generation_set_object(follow, generation, &sibling->key, look, sibling->path);
+		generation_set_fd(follow, generation, fd);
+	}
 	generation_enter(follow, generation, GENERATION_DRAINING, "rotated between two looks");
 	stream_set_ready(follow, stream);
 }
@@ -266,7 +315,7 @@ static void
 classify(struct follow *follow, struct stream *stream, const struct sibling *sibling, bool is_known)
 {
 	struct memo *memo = remember(follow, stream, &sibling->look);
-	if (memo->situation == stream->situation || is_packed(sibling->path))
+	if (memo->situation == stream->situation)
 		return;
 	memo->situation = stream->situation;
 	struct object_look look;
@@ -275,10 +324,15 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 	int fd = open_sibling(sibling, &look);
 	if (fd < 0)
 		return;
-	enum sibling_kind kind = compare_all(follow, stream, sibling, fd, &look, memo);
+	bool is_packed = packed_is_named(sibling->path);
+	enum sibling_kind kind = is_packed
+					 ? compare_packed(follow, stream, sibling, fd, &look, memo)
+					 : compare_all(follow, stream, sibling, fd, &look, memo);
+	if (kind == KIND_TAKEN && is_packed)
+		close(fd);
 	if (kind == KIND_TAKEN)
 		return;
-	if (kind == KIND_OTHER && is_copy_of_arrival(stream, fd, look.size))
+	if (kind == KIND_OTHER && !is_packed && is_copy_of_arrival(stream, fd, look.size))
 		kind = KIND_UNDECIDED;
 	/* Taking may have moved the array. */
 	memo = find_memo(stream, &sibling->look);
@@ -455,6 +509,7 @@ sibling_check(struct follow *follow, struct stream *stream)
 	if (stream->count == 0)
 		return;
 	struct siblings siblings = siblings_find(follow, stream);
+	note_listed(stream, &siblings);
 	for (size_t i = 0; i < siblings.count; i++)
 		check(follow, stream, &siblings.item[i]);
 	note_listed(stream, &siblings);
@@ -473,7 +528,7 @@ take_as_read(struct follow *follow, struct stream *stream, const struct sibling 
 	struct generation *generation = generation_new(follow, stream, 0);
 	struct position *position = &generation->position;
 	position->state = GENERATION_DONE;
-	position->packed = is_packed(sibling->path);
+	position->packed = packed_is_named(sibling->path);
 	generation_set_object(follow, generation, &sibling->key, &look, sibling->path);
 	if (!content_skip(position, fd, look.size))
 		generation_free(follow, generation);

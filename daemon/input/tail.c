@@ -253,7 +253,7 @@ tail_read(struct follow *follow, struct generation *generation)
 	if (result != TAIL_MORE)
 		return result;
 	generation_touch(follow, generation);
-	if (generation->seen.size > position->size)
+	if (!position->packed && generation->seen.size > position->size)
 		position->size = generation->seen.size;
 	size_t left = without_nuls(bytes);
 	if (left == 0 && !is_end && skip_nuls(follow, generation))

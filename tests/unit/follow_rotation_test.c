@@ -341,6 +341,52 @@ t17_lost_rest_is_a_gap(void **state)
 	world_free(w);
 }
 
+static void
+t18_compressed_rest_is_read(void **state)
+{
+	(void)state;
+	static const char *const TOOL[] = {"gzip", "xz", "bzip2"};
+	for (size_t i = 0; i < COUNT(TOOL) * 2; i++) {
+		bool down = i & 1;
+		struct world *w = begun("a.log", 100);
+		char command[64];
+		snprintf(command, sizeof command, "mv a.log a.log.1 && %s a.log.1", TOOL[i / 2]);
+		if (down)
+			world_stop(w);
+		append(w, "a.log", 100, 400);
+		shell(w, command);
+		append(w, "a.log", 400, 450);
+		if (down)
+			world_start(w);
+		world_pass(w, 3);
+		expect_once(w, 450, true);
+		shell(w, "for f in a.log.1.*; do mv $f a.log.2.${f##*.}; done");
+		world_pass(w, 40);
+		world_restart(w);
+		append(w, "a.log", 450, 460);
+		world_pass(w, 3);
+		expect_once(w, 460, true);
+		assert_int_equal(w->gaps, 0);
+		world_free(w);
+	}
+}
+
+static void
+t19_damaged_archive_is_a_gap(void **state)
+{
+	(void)state;
+	struct world *w = begun("a.log", 100);
+	world_stop(w);
+	append(w, "a.log", 100, 3000);
+	shell(w, "mv a.log a.log.1 && gzip a.log.1 && truncate -s 4000 a.log.1.gz");
+	append(w, "a.log", 3000, 3010);
+	world_start(w);
+	world_pass(w, 100);
+	assert_int_equal(w->gap, GAP_LOST);
+	assert_int_equal(w->seen[3009], 1);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -362,6 +408,8 @@ main(void)
 		cmocka_unit_test(t15_siblings_of_the_first_look_are_taken_as_read),
 		cmocka_unit_test(t16_many_rotations_leave_few_positions),
 		cmocka_unit_test(t17_lost_rest_is_a_gap),
+		cmocka_unit_test(t18_compressed_rest_is_read),
+		cmocka_unit_test(t19_damaged_archive_is_a_gap),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
