@@ -82,6 +82,8 @@ open_loop(struct engine *engine, struct err *err)
 		r = sd_event_add_signal(engine->loop, NULL, SIGNAL[i], on_signal, engine);
 	if (r >= 0)
 		r = engine_watch(engine);
+	if (r >= 0)
+		r = engine_rest(engine);
 	if (r < 0)
 		return err_system(err, -r, "cannot make the event loop");
 	outbox_on_change(engine->outbox, engine_on_outbox_change, answers);
@@ -204,6 +206,7 @@ engine_free(struct engine *engine)
 	sd_event_source_disable_unref(engine->on_queue);
 	sd_event_source_disable_unref(engine->on_due);
 	sd_event_source_disable_unref(engine->on_wait);
+	sd_event_source_disable_unref(engine->on_rest);
 	sd_event_source_disable_unref(engine->on_life);
 	sd_event_unref(engine->loop);
 	if (!left_behind && !engine->left_behind)

@@ -30,6 +30,9 @@ struct engine {
 	sd_event_source *on_wait; /* monotonic: retries of sinks and store, inputs to reap */
 
 	struct store *store;
+	sd_event_source *on_rest; /* monotonic: the store's own work */
+	int64_t written_at;	  /* monotonic: of the first commit since that work; 0 for none */
+	bool rest_failed;	  /* that work, the last time */
 	bool store_keeps;	  /* false where it is in memory only */
 	char store_trouble[1024]; /* "" while the store works */
 	int64_t store_backoff;
@@ -100,6 +103,15 @@ engine_free_sinks(struct sink **sinks, size_t count);
  */
 int
 engine_watch(struct engine *engine);
+
+/*
+ * engine_rest.c: store_maintain when the loop has had a moment's rest, at the latest a minute after
+ * a commit, and every minute while nothing is kept. Returns as sd_event_add_time.
+ */
+int
+engine_rest(struct engine *engine);
+void
+engine_arm_rest(struct engine *engine); /* a turn is over */
 
 /* engine_request.c: what the control socket and the web server ask. */
 json_t *

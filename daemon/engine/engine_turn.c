@@ -97,6 +97,7 @@ arm_timers(struct engine *engine)
 	if (inputs_is_reaping(engine->inputs))
 		wait = earlier(wait, monotonic + REAP_INTERVAL);
 	arm(engine->on_wait, wait);
+	engine_arm_rest(engine);
 	int64_t due = correlate_next_due(engine->correlate);
 	arm(engine->on_due, due == TIME_NONE ? due : due - engine->clock_offset);
 	/* The file is the buffer: while the outbox is full nothing is taken, so the inputs pause.
@@ -136,8 +137,10 @@ store_worked(struct engine *engine)
 void
 engine_commit(struct engine *engine)
 {
-	if (pending_is_empty(engine->pending) && !outbox_has_changes(engine->outbox))
+	if (pending_is_empty(engine->pending) && !outbox_has_changes(engine->outbox)) {
+		engine->store_retry_at = 0; /* nothing is left to be tried */
 		return;
+	}
 	if (engine->store_retry_at > clock_monotonic()) {
 		outbox_saved(engine->outbox, false);
 		return;
@@ -151,6 +154,8 @@ engine_commit(struct engine *engine)
 	if (stored)
 		pending_saved(engine->pending);
 	outbox_saved(engine->outbox, stored);
+	if (stored && !engine->written_at)
+		engine->written_at = clock_monotonic();
 	if (stored)
 		store_worked(engine);
 	else

@@ -332,7 +332,7 @@ static unsigned long
 points_wanted(void)
 {
 	const char *asked = getenv("AIWATCH_POINTS");
-	return asked ? strtoul(asked, NULL, 10) : 300;
+	return asked ? strtoul(asked, NULL, 10) : 200;
 }
 
 static void
