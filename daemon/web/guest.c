@@ -18,14 +18,43 @@ hide_values(struct config_pairs *pairs)
 	pairs->item = item;
 }
 
+static char *
+url_shown(const char *url)
+{
+	return url ? http_url_shown(url, true) : NULL;
+}
+
+static void
+hide_urls(struct config_list *urls)
+{
+	char **item = mem_array(urls->count, sizeof *item);
+	for (size_t i = 0; i < urls->count; i++)
+		item[i] = url_shown(urls->item[i]);
+	urls->item = item;
+}
+
 /* Makes the sink one whose texts are borrowed, but for the URLs and the lists of pairs. */
 static void
 hide(struct config_sink *sink)
 {
 	hide_values(&sink->headers);
 	hide_values(&sink->basic);
-	sink->url = sink->url ? http_url_shown(sink->url, true) : NULL;
-	sink->proxy = sink->proxy ? http_url_shown(sink->proxy, true) : NULL;
+	hide_urls(&sink->urls);
+	sink->url = url_shown(sink->url);
+	sink->proxy = url_shown(sink->proxy);
+	sink->body = sink->body ? HIDDEN : NULL;
+}
+
+static void
+free_shown(struct config_sink *sink)
+{
+	for (size_t i = 0; i < sink->urls.count; i++)
+		free(sink->urls.item[i]);
+	free(sink->urls.item);
+	free(sink->headers.item);
+	free(sink->basic.item);
+	free(sink->url);
+	free(sink->proxy);
 }
 
 void
@@ -38,11 +67,7 @@ guest_config_print(const struct config *config, struct buf *out)
 		hide(&shown.sinks[i]);
 	}
 	config_print(&shown, out);
-	for (size_t i = 0; i < config->sink_count; i++) {
-		free(shown.sinks[i].headers.item);
-		free(shown.sinks[i].basic.item);
-		free(shown.sinks[i].url);
-		free(shown.sinks[i].proxy);
-	}
+	for (size_t i = 0; i < config->sink_count; i++)
+		free_shown(&shown.sinks[i]);
 	free(shown.sinks);
 }

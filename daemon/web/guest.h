@@ -5,8 +5,8 @@
 
 /*
  * Writes the normal form of the configuration as everyone may see it who reaches the HTTP server:
- * as config_print, and URLs end behind their host, values of headers are "***", users and passwords
- * of proxies too.
+ * as config_print, and URLs end behind their host; values of headers, users, passwords and bodies
+ * of templates are "***".
  */
 void
 guest_config_print(const struct config *config, struct buf *out);

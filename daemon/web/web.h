@@ -13,13 +13,14 @@
  *   /-/healthy                200 while the loop turns
  *   /-/ready                  200 while the store works and all inputs run, else 503 and why
  *   /api/v1/status            the document of `status --json`; view=brief is for the status page
- *   /api/v1/sites             its sites, each with summary, advice, links and the trouble that its
- *                             state rests on; site=NAME (once or more) chooses, view=brief leaves out
- *                             all that and the evidence
- *   /api/v1/inputs, sinks     its inputs, its sinks
- *   /api/v1/incidents         the history, newest first; site=NAME, view=brief, limit=1…10000 (1000)
+ *   /api/v1/sites             its sites, and of each summary, advice, links and what the state
+ *                             rests on; view=brief leaves all that and the evidence out
+ *   /api/v1/inputs            its inputs
+ *   /api/v1/sinks             its sinks
+ *   /api/v1/incidents         the history, newest first, limit=1 to 10000 (1000); view=brief
  *   /api/v1/config            the normal form as YAML, as a guest may see it
  *
+ * site=NAME, once or more, chooses sites.
  * Documents of JSON are {"version": 1, "NAME": […]}. An argument that is not known is 400.
  */
 struct web;

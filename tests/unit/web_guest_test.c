@@ -16,6 +16,11 @@ static const char CONFIG[] =
 	"     headers: {X-Key: PRIVATE, X-Env: {env: WEB_GUEST_TEST}}, secret: {env: "
 	"WEB_GUEST_TEST},\n"
 	"     proxy: \"http://user:PRIVATE@proxy.example:3128\"}\n"
+	"  - {name: c, type: webhook, format: alertmanager, urls: "
+	"[\"https://u:PRIVATE@c.example/PRIVATE\"],\n"
+	"     basic: {user: PRIVATE, password: {env: WEB_GUEST_TEST}}}\n"
+	"  - {name: d, type: webhook, format: template, url: \"https://d.example/PRIVATE\",\n"
+	"     body: '{\"token\": \"PRIVATE\"}'}\n"
 	"  - {name: b, type: webhook, url: \"https://b.example/\", bearer: {env: "
 	"WEB_GUEST_TEST}}\n";
 
@@ -39,6 +44,7 @@ t01_no_secret_is_shown_and_the_rest_is(void **state)
 	assert_non_null(strstr(text.p, "X-Env: {env: WEB_GUEST_TEST}"));
 	assert_non_null(strstr(text.p, "https://a.example"));
 	assert_non_null(strstr(text.p, "proxy.example:3128"));
+	assert_non_null(strstr(text.p, "https://c.example"));
 	buf_clear(&text);
 	config_print(config, &text);
 	assert_non_null(strstr(text.p, "X-Key: PRIVATE"));
