@@ -16,8 +16,11 @@ packages() {
         # The status page in a browser; axe-core comes by npm: see tests/system/fetch-axe.sh.
         echo chromium chromium-driver python3-selenium openssl
         command -v npm >/dev/null || echo npm
-        # What rsyslogd and syslog-ng link to. The two are unpacked, not installed: see
+        # What rsyslogd, syslog-ng and Icinga 2 link to. They are unpacked, not installed: see
         # tests/system/fetch-receivers.sh.
+        echo libboost-coroutine1.74.0 libboost-filesystem1.74.0 libboost-iostreams1.74.0
+        echo libboost-program-options1.74.0 libboost-regex1.74.0 libboost-thread1.74.0
+        echo libboost-context1.74.0 libboost-system1.74.0 libedit2
         echo libestr0 libfastjson4 liblognorm5
         echo libivykis0 libjson-c5 libnet1 libpcre3 libwrap0 libglib2.0-0 libcap2
         ;;
