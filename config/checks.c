@@ -1,5 +1,6 @@
 #include "config/checks.h"
 
+#include "config/cron.h"
 #include "daemon/base/mem.h"
 #include "daemon/base/span.h"
 
@@ -207,4 +208,11 @@ check_server(const char *text, struct err *err)
 	if (host > 0 && text[host] == ':' && is_port(text + host + 1))
 		return true;
 	return err_set(err, "\"%s\" is no server: HOST:PORT is wanted", text);
+}
+
+bool
+check_cron(const char *text, struct err *err)
+{
+	struct cron cron;
+	return cron_parse(text, &cron, err);
 }

@@ -26,7 +26,9 @@ check_basic(const char *name, struct err *err); /* user or password */
 bool
 check_line(const char *text, struct err *err); /* no control characters, no line ends */
 bool
-check_server(const char *text, struct err *err);
+check_server(const char *text, struct err *err); /* HOST:PORT */
+bool
+check_cron(const char *text, struct err *err); /* as cron_parse takes it */
 bool
 check_listen(const char *text, struct err *err); /* HOST:PORT */
 

@@ -127,6 +127,14 @@ struct config_sink {
 	int64_t heartbeat; /* 0 for none */
 };
 
+struct config_maintenance {
+	struct config_place place;
+	char *name;
+	struct config_list sites; /* globs */
+	char *at;		  /* as cron_parse takes it; local time */
+	int64_t length;
+};
+
 struct config {
 	char *path;		  /* of the main file; NULL where the defaults are used */
 	struct config_list files; /* all that were read, in this order; the main file first */
@@ -144,6 +152,8 @@ struct config {
 	size_t rule_count;
 	struct config_sink *sinks;
 	size_t sink_count;
+	struct config_maintenance *maintenance;
+	size_t maintenance_count;
 	char *http; /* NULL for off */
 	struct {
 		uint64_t max_alerts;

@@ -556,6 +556,49 @@ static const struct config_section SINK = {
 	.check_item = check_sink,
 };
 
+static const struct config_key MAINTENANCE_KEY[] = {
+	{.name = "name",
+		.type = KEY_TEXT,
+		AT(config_maintenance, name),
+		.check = check_name,
+		.most = NAME_MAX_BYTES,
+		.is_required = true,
+		.help = "what the window is called in messages and as the reason of the silence; "
+			"unique"},
+	{.name = "sites",
+		.type = KEY_TEXTS,
+		AT(config_maintenance, sites),
+		.least = 1,
+		.most = 1000,
+		.takes_one = true,
+		.is_required = true,
+		.help = "globs of the sites that are silent, compared without case: * ? [abc]"},
+	{.name = "at",
+		.type = KEY_TEXT,
+		AT(config_maintenance, at),
+		.check = check_cron,
+		.most = 255,
+		.is_required = true,
+		.help = "when it begins, in local time, as crontab writes it: minute, hour, day of "
+			"the month, month, day of the week, as in \"0 22 * * sat\""},
+	{.name = "for",
+		.type = KEY_DURATION,
+		AT(config_maintenance, length),
+		.least = MINUTE,
+		.most = 7 * DAY,
+		.is_required = true,
+		.help = "how long it lasts; what still fires then is sent"},
+};
+
+static const struct config_section MAINTENANCE = {
+	.item = "maintenance",
+	.key = MAINTENANCE_KEY,
+	.count = COUNT(MAINTENANCE_KEY),
+	.size = sizeof(struct config_maintenance),
+	.name_at = offsetof(struct config_maintenance, name),
+	.selector = -1,
+};
+
 static const struct config_key OUTBOX_KEY[] = {
 	{.name = "max_alerts",
 		.type = KEY_COUNT,
@@ -613,6 +656,15 @@ static const struct config_key TOP_KEY[] = {
 		.most = 64,
 		.standard = "[{name: local, type: syslog}]",
 		.help = "where alerts go"},
+	{.name = "maintenance",
+		.type = KEY_ITEMS,
+		AT(config, maintenance),
+		.count_at = offsetof(struct config, maintenance_count),
+		.section = &MAINTENANCE,
+		.most = 100,
+		.help = "windows in which sites are silent, as by the verb silence: nothing of "
+			"them is "
+			"delivered, history and metrics go on"},
 	{.name = "http",
 		.type = KEY_TEXT,
 		AT(config, http),

@@ -144,7 +144,7 @@ const struct verb VERB_SILENCE = {
 		"on,\n"
 		"and what still fires then is sent. Kept through restarts.\n\n"
 		"  --for DURATION   30m, 4h, 2d; 0 lifts the silence\n"
-		"  --reason TEXT    kept with it\n\n"
+		"  --reason TEXT    kept with it and shown by status\n\n"
 		"exit: 0 done, 1 the daemon refused",
 	.run = run_silence,
 };

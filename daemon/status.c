@@ -146,7 +146,9 @@ print_site(const json_t *site, bool colour)
 	if (json_is_true(json_object_get(site, "acknowledged")))
 		printf(", acknowledged");
 	if (json_is_string(json_object_get(site, "silenced_until")))
-		printf(", silenced until %s", text_of(site, "silenced_until"));
+		printf(", silenced until %s%s%s", text_of(site, "silenced_until"),
+			text_of(site, "silence_reason")[0] ? ": " : "",
+			text_of(site, "silence_reason"));
 	printf("\n");
 	print_evidence(json_object_get(site, "incident"));
 }

@@ -395,3 +395,14 @@ correlate_each_standing(const struct correlate *correlate, int64_t now,
 	HASH_ITER (hh, correlate->table, row, next)
 		site_each_standing(row->site, now, visit, owner);
 }
+
+int64_t
+correlate_silenced_until(const struct correlate *correlate, const char *site)
+{
+	struct site_view view;
+	const struct row *row = find(correlate, site);
+	if (!row)
+		return TIME_NONE;
+	site_get_view(row->site, &view);
+	return view.silenced_until;
+}

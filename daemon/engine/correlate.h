@@ -129,6 +129,10 @@ bool
 correlate_silence(struct correlate *correlate, const char *site, int64_t until, const char *reason,
 	int64_t now, struct outcome *outcome, struct err *err);
 
+/* Until when the site is silenced; TIME_NONE where it is not, or not known. */
+int64_t
+correlate_silenced_until(const struct correlate *correlate, const char *site);
+
 /*
  * A site's saved form, one line of JSON to be freed (NULL where there is no such site), and back.
  * Load overwrites; false with a sentence where the form is not one.
@@ -148,6 +152,7 @@ struct site_view {
 	const char *cause; /* NULL for none */
 	bool acknowledged;
 	int64_t silenced_until;		 /* TIME_NONE for not */
+	const char *silence_reason;	 /* NULL for none */
 	const struct incident *incident; /* the open one, or NULL */
 	/* What the state rests on, also before it is an incident (no id); NULL where nothing. */
 	const struct incident *trouble;

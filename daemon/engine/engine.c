@@ -108,6 +108,7 @@ start_up(struct engine *engine, struct err *err)
 	engine->pending = pending_new();
 	engine->outbox = outbox_new(&outbox, engine->store);
 	engine->upkeep = upkeep_new(engine->collector);
+	engine->maintenance = maintenance_new();
 	engine->inputs = inputs_new(engine->store, engine->queue, lost_state);
 	if (!open_loop(engine, err))
 		return false;
@@ -196,6 +197,7 @@ engine_free(struct engine *engine)
 	inputs_free(engine->inputs);
 	outbox_free(engine->outbox);
 	upkeep_free(engine->upkeep);
+	maintenance_free(engine->maintenance);
 	engine_free_sinks(engine->sinks, engine->sink_count);
 	outcome_fini(&engine->outcome);
 	pending_free(engine->pending);

@@ -4,6 +4,7 @@
 #include "daemon/engine/control.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/inputs.h"
+#include "daemon/engine/maintenance.h"
 #include "daemon/engine/pending.h"
 #include "daemon/engine/report.h"
 #include "daemon/engine/upkeep.h"
@@ -47,6 +48,7 @@ struct engine {
 	struct outcome outcome; /* of this turn */
 	struct outbox *outbox;
 	struct upkeep *upkeep;
+	struct maintenance *maintenance;
 	struct sink **sinks;
 	size_t sink_count;
 	struct control *control;
@@ -118,6 +120,14 @@ json_t *
 engine_on_request(void *owner, const json_t *request);
 void
 engine_get_report(void *owner, struct report *report);
+
+/* engine_silence.c: silences the site, or all that are known, where a window of maintenance says
+ * so.
+ */
+void
+engine_silence_site(struct engine *engine, const char *site, int64_t now);
+void
+engine_silence_sites(struct engine *engine, int64_t now);
 
 /* engine_outbox.c: posts an alert of kind aiwatch where a sink begins to have dead letters, or has
  * none any more; and the verb `outbox`. */

@@ -98,7 +98,8 @@ arm_timers(struct engine *engine)
 		wait = earlier(wait, monotonic + REAP_INTERVAL);
 	arm(engine->on_wait, wait);
 	engine_arm_rest(engine);
-	int64_t due = correlate_next_due(engine->correlate);
+	int64_t due = earlier(
+		correlate_next_due(engine->correlate), maintenance_next_due(engine->maintenance));
 	arm(engine->on_due, due == TIME_NONE ? due : due - engine->clock_offset);
 	/* The file is the buffer: while the outbox is full nothing is taken, so the inputs pause.
 	 */
@@ -191,6 +192,7 @@ read_batch(struct engine *engine, struct batch *batch)
 		say_gap(batch->input, &batch->gaps[i]);
 	for (size_t i = 0; i < batch->sighting_count; i++) {
 		engine->counters.events[batch->sightings[i].event]++;
+		engine_silence_site(engine, batch->sightings[i].site, batch->read_at);
 		correlate_sighting(engine->correlate, &batch->sightings[i], &engine->outcome);
 	}
 	engine->read_at = earlier(engine->read_at, batch->read_at);
@@ -236,6 +238,8 @@ engine_on_due(sd_event_source *source, uint64_t at, void *owner)
 	(void)at;
 	struct engine *engine = owner;
 	follow_clock(engine);
+	maintenance_tick(engine->maintenance, clock_wall());
+	engine_silence_sites(engine, clock_wall());
 	correlate_tick(engine->correlate, clock_wall(), &engine->outcome);
 	engine_end_turn(engine);
 	return 0;

@@ -76,12 +76,13 @@ on_site(void *owner, const struct site_view *view)
 	struct selection *selection = owner;
 	if (!is_selected(selection, view->name))
 		return;
-	json_t *object = json_pack("{s:o, s:s, s:o, s:o, s:I, s:o, s:b, s:o, s:o}", "site",
+	json_t *object = json_pack("{s:o, s:s, s:o, s:o, s:I, s:o, s:b, s:o, s:o, s:o}", "site",
 		json_of_text(view->name), "state", site_state_name(view->state), "since",
 		json_of_time(view->since), "last_event_at", json_of_time(view->last_event_at),
 		"occurrences", (json_int_t)view->occurrences, "cause", text_or_null(view->cause),
 		"acknowledged", view->acknowledged, "silenced_until",
-		json_of_time(view->silenced_until), "incident",
+		json_of_time(view->silenced_until), "silence_reason",
+		text_or_null(view->silence_reason), "incident",
 		incident_report(view->incident, selection->depth));
 	if (selection->depth == REPORT_ADVICE) {
 		json_put(object, "trouble", incident_report(view->trouble, REPORT_WHOLE));

@@ -395,6 +395,7 @@ site_get_view(const struct site *site, struct site_view *view)
 		.cause = of_state ? of_state->cause : NULL,
 		.acknowledged = open && open->saying.acked,
 		.silenced_until = site->silenced_until,
+		.silence_reason = site->silence_reason,
 		.incident = open	   ? &open->incident
 			    : site->silent ? &site->silent->incident
 					   : NULL,

@@ -224,7 +224,7 @@ check_row(const struct config_key *key)
 	bool is_number =
 		key->type == KEY_COUNT || key->type == KEY_SIZE || key->type == KEY_DURATION;
 	if (is_number)
-		assert_true(key->most > key->least && key->standard);
+		assert_true(key->most > key->least && (key->standard || key->is_required));
 	if (key->type == KEY_CHOICE)
 		assert_non_null(key->words);
 	if (key->is_required)

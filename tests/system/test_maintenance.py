@@ -1,0 +1,45 @@
+"""Silence, by the operator's word and by windows of maintenance."""
+
+import lines
+from harness import append, wait_until
+
+
+def hook(receiver):
+    return [{"name": "hook", "type": "webhook", "url": receiver.url}]
+
+
+def test_01_a_silence_shows_its_reason(daemon, receiver):
+    daemon.configure(sinks=hook(receiver))
+    daemon.start()
+
+    done = daemon.verb("silence", "CM01", "--for", "1h", "--reason", "new server")
+    append(daemon.log_path("CM01"), lines.pair())
+    append(daemon.log_path("CM02"), lines.pair())
+
+    assert done.returncode == 0, done.stderr
+    receiver.wait_for(1, site="CM02")
+    row = daemon.wait_for_state("CM01", "expired")
+    assert row["silence_reason"] == "new server" and row["silenced_until"]
+    assert "silenced until" in daemon.verb("status").stdout
+    assert ": new server" in daemon.verb("status").stdout
+    assert receiver.documents(site="CM01") == []
+
+
+def test_02_a_window_of_maintenance_silences_its_sites(daemon, receiver):
+    """Given a window that is open now, then its sites are silent, and heard once it is gone."""
+    window = {"name": "patching", "sites": ["cm*"], "at": "* * * * *", "for": "1h"}
+    daemon.configure(sinks=hook(receiver), maintenance=[window])
+    daemon.start()
+
+    append(daemon.log_path("CM01"), lines.pair())
+    append(daemon.log_path("SRV1"), lines.pair())
+
+    receiver.wait_for(1, site="SRV1")
+    row = daemon.wait_for_state("CM01", "expired")
+    assert row["silence_reason"] == "maintenance patching"
+    assert receiver.documents(site="CM01") == []
+    daemon.configure(maintenance=[])
+    daemon.reload()
+    wait_until(lambda: "configuration loaded again" in daemon.log(), "the reload")
+    assert daemon.verb("silence", "CM01", "--for", "0").returncode == 0
+    receiver.wait_for(1, site="CM01")
