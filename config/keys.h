@@ -65,7 +65,13 @@ struct config_section {
 	void (*check_item)(struct config_problems *problems, const void *item, uint64_t given);
 };
 
-extern const struct config_section CONFIG_TOP;
+/* A row's member: .offset of its struct. */
+#define AT(type, member) .offset = offsetof(struct type, member)
+
+enum { KEY_NAME_MAX = 63 }; /* bytes of a name */
+
+/* keys.c has all but the sinks' keys, which are keys_sink.c's. */
+extern const struct config_section CONFIG_TOP, CONFIG_SINK;
 
 /* The key of that name, known to a type (its bit; 0 for any); NULL where there is none. */
 const struct config_key *

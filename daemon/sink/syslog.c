@@ -9,7 +9,33 @@ struct syslog_sink {
 	struct sink sink;
 	struct wire *wire;
 	int facility;
+	bool is_journal; /* the socket takes journald's native protocol */
 };
+
+/*
+ * Where the socket is journald's own, its native one stands beside it: /dev/log points to
+ * DIRECTORY/dev-log, the other is DIRECTORY/socket, DIRECTORY being /run/systemd/journal, or
+ * journal.NAME for a namespace. To be freed; NULL where it is not.
+ */
+static char *
+native_socket(const char *path)
+{
+	char *real = realpath(path, NULL);
+	char *name = real ? strrchr(real, '/') : NULL;
+	char *native = NULL;
+	if (name && (strcmp(name, "/dev-log") == 0 || strcmp(name, "/socket") == 0)) {
+		*name = '\0';
+		const char *folder = strrchr(real, '/');
+		if (folder && strncmp(folder, "/journal", 8) == 0 &&
+			(folder[8] == '\0' || folder[8] == '.'))
+			native = mem_format("%s/socket", real);
+	}
+	free(real);
+	if (native && access(native, F_OK) == 0)
+		return native;
+	free(native);
+	return NULL;
+}
 
 static bool
 syslog_start(struct sink *sink, const struct config_sink *config, struct err *err)
@@ -22,6 +48,12 @@ syslog_start(struct sink *sink, const struct config_sink *config, struct err *er
 	struct wire_address address;
 	if (!wire_address_parse(config->address ? config->address : "/dev/log", &address, err))
 		return false;
+	char *native = address.kind == WIRE_UNIX ? native_socket(address.host) : NULL;
+	if (native) {
+		free(address.host);
+		address.host = native;
+		syslog->is_journal = true;
+	}
 	struct tls_options tls = {
 		.ca = mem_text(config->ca),
 		.cert = mem_text(config->cert),
@@ -44,6 +76,10 @@ make_frame(const struct syslog_sink *syslog, const struct alert *alert, struct b
 {
 	const struct sink *sink = &syslog->sink;
 	enum wire_kind kind = wire_kind(syslog->wire);
+	if (syslog->is_journal) {
+		syslog_format_journal(out, alert, syslog->facility, (int)getpid());
+		return;
+	}
 	if (kind == WIRE_UNIX) {
 		syslog_format_local(out, alert, syslog->facility, sink_wall(sink), (int)getpid());
 		return;

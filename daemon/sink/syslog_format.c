@@ -35,8 +35,27 @@ priority(const struct alert *alert, int facility)
 	return facility * 8 + (alert->firing ? SEVERITY[alert->severity] : NOTICE);
 }
 
+/* The pairs that an alert has, in this order; `add` gets each. */
 static void
-add_pair(struct buf *out, const char *name, const char *value, const struct escape *escapes)
+each_pair(const struct alert *alert,
+	void (*add)(struct buf *out, const char *name, const char *value, const void *owner),
+	struct buf *out, const void *owner)
+{
+	char started[TIME_TEXT];
+	add(out, "site", alert->site, owner);
+	add(out, "kind", alert_kind_name(alert->kind), owner);
+	add(out, "status", alert->firing ? "firing" : "resolved", owner);
+	add(out, "severity", alert_severity_name(alert->severity), owner);
+	add(out, "id", alert->id, owner);
+	add(out, "started", time_format(alert->started_at, started), owner);
+	if (alert->reminder)
+		add(out, "reminder", "true", owner);
+	if (alert->test)
+		add(out, "test", "true", owner);
+}
+
+static void
+add_quoted(struct buf *out, const char *name, const char *value, const void *escapes)
 {
 	buf_format(out, " %s=\"", name);
 	excerpt_add(out, value, VALUE_MAX, escapes);
@@ -47,17 +66,7 @@ add_pair(struct buf *out, const char *name, const char *value, const struct esca
 static void
 add_pairs(struct buf *out, const struct alert *alert, const struct escape *escapes)
 {
-	char started[TIME_TEXT];
-	add_pair(out, "site", alert->site, escapes);
-	add_pair(out, "kind", alert_kind_name(alert->kind), escapes);
-	add_pair(out, "status", alert->firing ? "firing" : "resolved", escapes);
-	add_pair(out, "severity", alert_severity_name(alert->severity), escapes);
-	add_pair(out, "id", alert->id, escapes);
-	add_pair(out, "started", time_format(alert->started_at, started), escapes);
-	if (alert->reminder)
-		add_pair(out, "reminder", "true", escapes);
-	if (alert->test)
-		add_pair(out, "test", "true", escapes);
+	each_pair(alert, add_quoted, out, escapes);
 }
 
 /* Summary and pairs in `room` bytes: the summary gives way, the pairs are bounded by VALUE_MAX. */
@@ -128,4 +137,31 @@ syslog_format_network(struct buf *out, const struct alert *alert, int facility,
 		buf_add_span(out, BOM);
 	buf_add_span(out, buf_span(&message));
 	buf_fini(&message);
+}
+
+/* AIWATCH_NAME=value: a value is one line, so that the short form serves. */
+static void
+add_field(struct buf *out, const char *name, const char *value, const void *owner)
+{
+	(void)owner;
+	buf_add_text(out, "AIWATCH_");
+	for (; *name; name++)
+		buf_add_byte(out, (char)(*name - 'a' + 'A'));
+	buf_add_byte(out, '=');
+	excerpt_add(out, value, VALUE_MAX, NULL);
+	buf_add_byte(out, '\n');
+}
+
+void
+syslog_format_journal(struct buf *out, const struct alert *alert, int facility, int pid)
+{
+	buf_format(out,
+		"PRIORITY=%d\nSYSLOG_FACILITY=%d\nSYSLOG_IDENTIFIER=aiwatch\nSYSLOG_PID=%"
+		"d\nMESSAGE=",
+		priority(alert, 0), facility, pid);
+	add_message(out, alert, SYSLOG_MAX);
+	buf_add_byte(out, '\n');
+	each_pair(alert, add_field, out, NULL);
+	if (alert->cause)
+		add_field(out, "cause", alert->cause, NULL);
 }

@@ -21,6 +21,11 @@ syslog_facility(const char *name);
 /* `now` is the time of sending, wall clock; the local form shows it in the process's zone. */
 void
 syslog_format_local(struct buf *out, const struct alert *alert, int facility, int64_t now, int pid);
+/* journald's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): MESSAGE as in the local form,
+ * what syslog knows, and AIWATCH_SITE, _KIND, _STATUS, _SEVERITY, _ID, _STARTED and the rest, as
+ * fields. */
+void
+syslog_format_journal(struct buf *out, const struct alert *alert, int facility, int pid);
 void
 syslog_format_network(struct buf *out, const struct alert *alert, int facility,
 	const char *collector, int64_t now, int pid);
