@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a purpose needs and that are missing: deps.sh PURPOSE...
-# Purposes: build, package, test, lint, demo. With --list it prints them, with --check it only looks.
+# Purposes: build, package, package-test, test, lint, demo. With --list it prints them, with --check
+# it only looks.
 set -eu
 
 packages() {
@@ -26,9 +27,13 @@ packages() {
         ;;
     lint) echo clang-format clang-tidy cppcheck shellcheck universal-ctags python3 git ;;
     package) echo debhelper dpkg-dev rpm ;;
+    package-test)
+        echo lintian rpmlint mandoc systemd debootstrap
+        echo python3 python3-pytest python3-jsonschema python3-yaml
+        ;;
     demo) echo python3 ;;
     *)
-        echo "deps.sh: no purpose is called '$1': build, package, test, lint and demo are" >&2
+        echo "deps.sh: no purpose is called '$1': build, package, package-test, test, lint and demo are" >&2
         exit 64
         ;;
     esac

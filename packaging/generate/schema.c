@@ -115,13 +115,15 @@ schema_of_pairs(const struct config_key *key)
 static json_t *
 schema_of_mapping(const struct config_key *key)
 {
-	return schema_of_section(key->section);
+	json_t *schema = schema_of_section(key->section);
+	json_object_set_new(schema, "type", json_pack("[s, s]", "object", "null"));
+	return schema;
 }
 
 static json_t *
 schema_of_items(const struct config_key *key)
 {
-	return json_pack("{s:s, s:o, s:I}", "type", "array", "items",
+	return json_pack("{s:[s, s], s:o, s:I}", "type", "array", "null", "items",
 		schema_of_section(key->section), "maxItems", (json_int_t)key->most);
 }
 

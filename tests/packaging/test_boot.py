@@ -1,0 +1,228 @@
+"""The package in a booted system: each test goes on where the one before it stopped."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "system"))
+
+from harness import Receiver  # noqa: E402
+from machine import Machine, until, why_not  # noqa: E402
+
+BUILD = pathlib.Path(os.environ["BUILD"])
+HERE = pathlib.Path(__file__).resolve().parent
+CONFIG = "/etc/aiwatch/aiwatch.yml"
+DROP_INS = "/usr/share/aiwatch/drop-ins"
+OVERRIDES = "/etc/systemd/system/aiwatch.service.d"
+
+PAIR = (
+    "Asset Intelligence Catalog Sync Service Warning: 0 : 6/19/2015 3:00:01 AM:"
+    " WebException trying to enroll: Status = ProtocolError\n"
+    "Asset Intelligence Catalog Sync Service Error: 0 : 6/19/2015 3:00:05 AM:"
+    " Exception attempting sync - The request failed with HTTP status 403: Forbidden.\n"
+)
+
+
+def package():
+    return next((BUILD / "deb").glob("aiwatch_*_*.deb"))
+
+
+def newer_package(folder):
+    """The same package with a higher version."""
+    tree = folder / "newer"
+    subprocess.run(["dpkg-deb", "-R", package(), tree], check=True)
+    control = tree / "DEBIAN" / "control"
+    control.write_text(control.read_text().replace("\nVersion: ", "\nVersion: 1:"))
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, folder / "newer.deb"],
+                   check=True, capture_output=True)
+    shutil.rmtree(tree)
+
+
+@pytest.fixture(scope="module")
+def machine():
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+    machine = Machine(BUILD / "boot" / "tree")
+    shutil.copy(package(), machine.shared / "aiwatch.deb")
+    newer_package(machine.shared)
+    shutil.copy(HERE.parent.parent / "packaging" / "debian" / "tests" / "service", machine.shared)
+    yield machine
+    print("the journal:\n" + machine.run("journalctl --no-pager -u aiwatch -n 150", check=False).stdout)
+    machine.close()
+
+
+@pytest.fixture(scope="module")
+def receiver():
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+def append_pair(machine, site, mode="-m 644"):
+    machine.write(f"/var/log/remote/{site}/AIUpdateSvc.log", PAIR, mode)
+
+
+def in_journal(machine, text):
+    until(lambda: text in machine.out("journalctl --no-pager -o cat -t aiwatch -t systemd"),
+          f"{text} in the journal")
+
+
+def shown(machine, site):
+    """What `status` knows of a site; None where it is not known."""
+    document = json.loads(machine.run(f"aiwatch status --json {site}", check=False).stdout or "{}")
+    return next((s for s in document.get("sites", []) if s["site"] == site), None)
+
+
+def alerted(receiver, site):
+    return [r.document() for r in receiver.all() if r.document()["site"] == site]
+
+
+def restart_with(machine, name, text=None):
+    """With one drop-in: a shipped one of that name, or this text; with none where name is None."""
+    machine.run(f"rm -rf {OVERRIDES}")
+    if name and text is None:
+        machine.run(f"install -D -m 644 -t {OVERRIDES} {DROP_INS}/{name}")
+    elif name:
+        machine.write(f"{OVERRIDES}/{name}", text)
+    machine.run("systemctl daemon-reload && systemctl restart aiwatch")
+
+
+def test_01_installed_it_is_active(machine):
+    # given a system without the package, when it is installed
+    machine.run("dpkg -i /mnt/aiwatch.deb")
+    # then the service runs at once, and has not been started twice
+    assert machine.out("systemctl is-active aiwatch") == "active"
+    assert machine.out("systemctl show -P NRestarts aiwatch") == "0"
+    assert machine.out("systemctl show -P User aiwatch") == "aiwatch"
+
+
+def test_02_a_pair_for_the_group_adm_stands_in_the_journal(machine):
+    machine.run("/mnt/service")
+
+
+def test_03_a_pair_reaches_a_webhook(machine, receiver):
+    # given a webhook in the configuration, taken over by a reload
+    machine.write(CONFIG, "sinks:\n  - {name: local, type: syslog}\n"
+                  f"  - {{name: hook, type: webhook, url: \"{receiver.url}\"}}\n")
+    machine.run("systemctl reload aiwatch")
+    in_journal(machine, "configuration loaded again")
+    # when a pair is appended
+    append_pair(machine, "CM02")
+    # then both are told
+    until(lambda: alerted(receiver, "CM02"), "CM02 at the webhook")
+    assert alerted(receiver, "CM02")[0]["kind"] == "certificate_expired"
+    in_journal(machine, "CM02: certificate expired, re-provision needed")
+
+
+def test_04_a_bad_file_keeps_the_old_configuration(machine, receiver):
+    # given a file with an error, when it is reloaded
+    machine.run(f"cp {CONFIG} /root/good.yml")
+    machine.write(CONFIG, "sinkz: []\n")
+    machine.run("systemctl reload aiwatch")
+    in_journal(machine, "the old one goes on")
+    # then the old webhook is told of the next pair
+    append_pair(machine, "CM03")
+    until(lambda: alerted(receiver, "CM03"), "CM03 at the webhook")
+    assert machine.out("systemctl is-active aiwatch") == "active"
+
+
+def test_05_a_start_with_a_bad_file_is_not_repeated(machine):
+    machine.run("systemctl restart aiwatch", check=False)
+    until(lambda: machine.run("systemctl is-failed aiwatch", check=False).stdout.strip() == "failed",
+          "the unit has failed")
+    assert machine.out("systemctl show -P ExecMainStatus aiwatch") == "78"
+    assert machine.out("systemctl show -P NRestarts aiwatch") == "0"
+    machine.run(f"cp /root/good.yml {CONFIG} && systemctl restart aiwatch")
+
+
+def test_06_a_stopped_process_is_noticed_and_restarted(machine, receiver):
+    # given a watchdog of two seconds, when the process is stopped
+    restart_with(machine, "watchdog.conf",
+                 "[Service]\nWatchdogSec=2s\nTimeoutAbortSec=2s\n")
+    pid = machine.out("systemctl show -P MainPID aiwatch")
+    machine.run(f"kill -STOP {pid}")
+    in_journal(machine, "Watchdog timeout")
+    # then another one goes on
+    until(lambda: machine.out("systemctl show -P MainPID aiwatch") not in ("0", pid)
+          and machine.run("systemctl is-active -q aiwatch", check=False).returncode == 0,
+          "a new process")
+    append_pair(machine, "CM04")
+    until(lambda: alerted(receiver, "CM04"), "CM04 at the webhook")
+
+
+def test_07_left_alone_the_watchdog_is_fed(machine):
+    # given the same watchdog, when more than twice its time passes
+    pid = machine.out("systemctl show -P MainPID aiwatch")
+    fed = "systemctl show -P WatchdogTimestampMonotonic aiwatch"
+    first = int(machine.out(fed))
+    until(lambda: int(machine.out(fed)) - first > 5_000_000, "fed for five seconds")
+    # then it is the same process
+    assert machine.out("systemctl show -P MainPID aiwatch") == pid
+    restart_with(machine, None)
+
+
+def test_08_files_of_root_are_read_with_the_drop_in(machine, receiver):
+    # given a file that only root can read: it is not read, and that is said
+    append_pair(machine, "CM05", "-m 600")
+    in_journal(machine, "CM05")
+    assert not alerted(receiver, "CM05")
+    # when the drop-in is there
+    restart_with(machine, "read-all.conf")
+    # then it is
+    until(lambda: alerted(receiver, "CM05"), "CM05 at the webhook")
+
+
+def test_09_files_of_another_group_are_read_with_the_drop_in(machine, receiver):
+    restart_with(machine, None)
+    append_pair(machine, "CM06", "-m 640 -g systemd-journal")
+    in_journal(machine, "CM06")
+    assert not alerted(receiver, "CM06")
+    restart_with(machine, "read-group.conf")
+    until(lambda: alerted(receiver, "CM06"), "CM06 at the webhook")
+
+
+def test_10_with_the_allow_list_this_host_is_reached(machine, receiver):
+    restart_with(machine, "allow-list.conf")
+    append_pair(machine, "CM07")
+    until(lambda: alerted(receiver, "CM07"), "CM07 at the webhook")
+
+
+def test_11_without_a_network_the_journal_is_reached(machine):
+    restart_with(machine, "unix-sockets-only.conf")
+    append_pair(machine, "CM08")
+    in_journal(machine, "CM08: certificate expired, re-provision needed")
+    restart_with(machine, None)
+
+
+def test_12_status_says_that_there_is_no_jit(machine):
+    assert json.loads(machine.run("aiwatch status --json", check=False).stdout)["jit"] is False
+
+
+def test_13_an_upgrade_keeps_state_and_configuration(machine, receiver):
+    # given a configuration changed by hand, and a site that has expired
+    before = machine.out(f"cat {CONFIG}")
+    alerts = len(alerted(receiver, "CM02"))
+    pid = machine.out("systemctl show -P MainPID aiwatch")
+    # when a newer package is installed
+    machine.run("dpkg -i /mnt/newer.deb")
+    # then another process runs with both, and says nothing again
+    assert machine.out("systemctl is-active aiwatch") == "active"
+    assert machine.out("systemctl show -P MainPID aiwatch") != pid
+    assert machine.out(f"cat {CONFIG}") == before
+    assert shown(machine, "CM02")["state"] == "expired"
+    assert len(alerted(receiver, "CM02")) == alerts
+
+
+def test_14_a_purge_leaves_nothing(machine):
+    machine.run("dpkg -P aiwatch")
+    left = machine.out("find / /var/log /run /tmp -xdev -name '*aiwatch*'")
+    assert left == ""
+    assert machine.run("getent passwd aiwatch || getent group aiwatch", check=False).stdout == ""
+    assert machine.run("systemctl is-active aiwatch", check=False).stdout.strip() == "inactive"
+    assert "aiwatch" not in machine.out("cat /proc/[0-9]*/comm").split()
