@@ -237,6 +237,9 @@ put_standard(const struct config_key *key)
 }
 
 static void
+put_keys(const struct config_section *section);
+
+static void
 put_key(const struct config_section *section, const struct config_key *key)
 {
 	printf(".It Ic %s : Ar %s\n", key->name, TYPE[key->type]);
@@ -247,6 +250,9 @@ put_key(const struct config_section *section, const struct config_key *key)
 	put_choices(key);
 	put_bounds(key);
 	put_standard(key);
+	/* Those of the top have a section of the page. */
+	if (key->section && section != &CONFIG_TOP)
+		put_keys(key->section);
 }
 
 static void

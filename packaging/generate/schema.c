@@ -148,15 +148,17 @@ static json_t *(*const SCHEMA[KEY_TYPES])(const struct config_key *key) = {
 static json_t *
 schema_of_type(const struct config_section *section, const struct config_key *selector, size_t word)
 {
-	json_t *names = json_array();
+	json_t *names = json_array(), *required = json_array();
 	for (size_t i = 0; i < section->count; i++) {
 		unsigned types = section->key[i].for_type;
 		if (!types || (types >> word & 1))
 			json_array_append_new(names, json_string(section->key[i].name));
+		if (section->key[i].is_required && (types >> word & 1))
+			json_array_append_new(required, json_string(section->key[i].name));
 	}
-	return json_pack("{s:{s:{s:{s:s}}, s:[s]}, s:{s:{s:o}}}", "if", "properties",
+	return json_pack("{s:{s:{s:{s:s}}, s:[s]}, s:{s:{s:o}, s:o}}", "if", "properties",
 		selector->name, "const", selector->words[word], "required", selector->name, "then",
-		"propertyNames", "enum", names);
+		"propertyNames", "enum", names, "required", required);
 }
 
 static void
@@ -178,7 +180,7 @@ schema_of_section(const struct config_section *section)
 		json_object_set_new(schema, "description", json_string(key->help));
 		add_standard(schema, key);
 		json_object_set_new(properties, key->name, schema);
-		if (key->is_required)
+		if (key->is_required && !key->for_type)
 			json_array_append_new(required, json_string(key->name));
 	}
 	json_t *schema = json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties",
