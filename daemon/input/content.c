@@ -51,7 +51,7 @@ static void
 set_head(struct position *position, const uint8_t *bytes, size_t n)
 {
 	size_t raw = n < PROOF_RAW ? n : PROOF_RAW;
-	memset(position->proof, 0, sizeof position->proof);
+	memset(position->proof, 0, PROOF_TAIL);
 	memcpy(position->proof, bytes, raw);
 	for (size_t at = PROOF_RAW; at + PROOF_STEP <= n; at += PROOF_STEP)
 		step_digest(bytes + at,
@@ -109,16 +109,35 @@ next_chunk(struct chunks *chunks, const struct content_source *source)
 	return got;
 }
 
-static bool
-is_in_ledger(struct content_ledger *ledger, uint64_t chunk, const uint8_t *bytes)
+/* The digest of a chunk, or of the first n bytes of one: two bytes for each whole step. */
+static void
+chunk_digest(const uint8_t *bytes, size_t n, uint8_t out[16])
 {
-	while (ledger->count && ledger->entry->chunk < chunk) {
-		ledger->entry++;
-		ledger->count--;
+	memset(out, 0, 16);
+	for (size_t at = 0; at + LEDGER_STEP <= n; at += LEDGER_STEP, out += 2)
+		memcpy(out, hash128(bytes + at, LEDGER_STEP).byte, 2);
+}
+
+static bool
+is_in_ledger(struct content_ledger *ledger, const struct position *position, uint64_t chunk,
+	const uint8_t *bytes, size_t n)
+{
+	uint8_t digest[16];
+	const uint8_t *kept = position->proof + PROOF_TAIL;
+	uint64_t left = position->offset - chunk * LEDGER_CHUNK;
+	if (left >= LEDGER_CHUNK) {
+		while (ledger->count && ledger->entry->chunk < chunk) {
+			ledger->entry++;
+			ledger->count--;
+		}
+		if (!ledger->count || ledger->entry->chunk != chunk)
+			return true;
+		kept = ledger->entry->digest.byte;
+		left = LEDGER_CHUNK;
 	}
-	if (!ledger->count || ledger->entry->chunk != chunk)
-		return true;
-	return hash_equal(ledger->entry->digest, hash128(bytes, LEDGER_CHUNK));
+	n = (size_t)least(n, left);
+	chunk_digest(bytes, n, digest);
+	return memcmp(digest, kept, n / LEDGER_STEP * 2) == 0;
 }
 
 static bool
@@ -146,8 +165,7 @@ content_compare(const struct content_source *source, const struct position *posi
 			return CONTENT_DIFFERS;
 		if (end == 0 && got == 0)
 			return CONTENT_EMPTY;
-		if (got == LEDGER_CHUNK && end + LEDGER_CHUNK <= position->offset &&
-			!is_in_ledger(&ledger, end / LEDGER_CHUNK, chunk))
+		if (!is_in_ledger(&ledger, position, end / LEDGER_CHUNK, chunk, (size_t)got))
 			return CONTENT_DIFFERS;
 		end += (uint64_t)got;
 		if (got < LEDGER_CHUNK && end < position->offset)
@@ -191,8 +209,9 @@ content_consume(struct position *position, const uint8_t *window, size_t n,
 		/* Bytes that were skipped unread lie before the window. */
 		if (chunk * LEDGER_CHUNK < from)
 			continue;
-		struct ledger_entry entry = {position->generation, chunk,
-			hash128(window + (chunk * LEDGER_CHUNK - from), LEDGER_CHUNK)};
+		struct ledger_entry entry = {.generation = position->generation, .chunk = chunk};
+		chunk_digest(
+			window + (chunk * LEDGER_CHUNK - from), LEDGER_CHUNK, entry.digest.byte);
 		on_chunk(owner, &entry);
 	}
 	if (position->offset < PROOF_HEAD)
@@ -201,6 +220,8 @@ content_consume(struct position *position, const uint8_t *window, size_t n,
 	position->anchor_length = (uint32_t)least(until, LEDGER_CHUNK);
 	position->anchor =
 		hash128(window + (until - position->anchor_length - from), position->anchor_length);
+	size_t tail = (size_t)(until % LEDGER_CHUNK);
+	chunk_digest(window + (until - tail - from), tail, position->proof + PROOF_TAIL);
 }
 
 bool
@@ -221,6 +242,8 @@ content_skip(struct position *position, int fd, uint64_t offset)
 	position->offset = offset;
 	position->anchor_length = (uint32_t)n;
 	position->anchor = hash128(bytes, n);
+	size_t tail = (size_t)(offset % LEDGER_CHUNK);
+	chunk_digest(bytes + (n - tail), tail, position->proof + PROOF_TAIL);
 	return true;
 }
 

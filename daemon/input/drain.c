@@ -1,9 +1,45 @@
 #include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
 #include "daemon/input/follow_parts.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+/* It was rewritten in place before it left the path: what it holds now is a life of its own, which
+ * perhaps only this descriptor can show. */
+static void
+split_off(struct follow *follow, struct generation *generation, const struct object_look *look)
+{
+	struct stream *stream = generation->stream;
+	char *seen_at = mem_text(generation->position.seen_at);
+	int fd = fcntl(generation->fd, F_DUPFD_CLOEXEC, 0);
+	struct object_key key =
+		follow_give_up_object(follow, generation, "rewritten before it was rotated");
+	if (fd >= 0) {
+		struct generation *other = generation_new(follow, stream, stream->count);
+		generation_set_object(follow, other, &key, look, seen_at);
+		generation_set_fd(follow, other, fd);
+		generation_enter(follow, other, GENERATION_DRAINING, "rewritten, then rotated");
+		follow_set_readable(follow, other);
+	}
+	free(seen_at);
+}
+
+static void
+leave_object(struct follow *follow, struct generation *generation, const struct object_look *look,
+	enum content_verdict verdict)
+{
+	bool was_current = generation == stream_current(generation->stream);
+	if (was_current && verdict != CONTENT_BEGINNING)
+		split_off(follow, generation, look);
+	else
+		follow_give_up_object(follow, generation, "rewritten elsewhere");
+}
 
 /* An object that changed where it went still begins with what was read. */
 static bool
-is_still_its_own(struct follow *follow, struct generation *generation)
+is_still_its_own(
+	struct follow *follow, struct generation *generation, const struct object_look *look)
 {
 	enum content_verdict verdict = content_glance(generation->fd, &generation->position);
 	bool held = generation->position.state == GENERATION_HELD;
@@ -13,7 +49,7 @@ is_still_its_own(struct follow *follow, struct generation *generation)
 		return true;
 	if (held && verdict != CONTENT_DIFFERS)
 		return true;
-	follow_give_up_object(follow, generation, "rewritten elsewhere");
+	leave_object(follow, generation, look, verdict);
 	return false;
 }
 
@@ -39,7 +75,7 @@ drain_find_old(struct follow *follow, struct generation *generation)
 	if (generation->size_at_rotation == 0)
 		generation->size_at_rotation = look.size;
 	if (!object_is_unchanged(&generation->seen, &look)) {
-		if (generation->seen.inode && !is_still_its_own(follow, generation))
+		if (generation->seen.inode && !is_still_its_own(follow, generation, &look))
 			return GONE;
 		generation->seen = look;
 		generation->quiet_since = follow->now;
@@ -57,9 +93,11 @@ drain_prove(struct follow *follow, struct generation *generation)
 	if (generation->proven || generation->fd < 0)
 		return true;
 	generation->proven = true;
-	if (content_glance(generation->fd, &generation->position) == CONTENT_WHOLE)
+	enum content_verdict verdict = content_glance(generation->fd, &generation->position);
+	if (verdict == CONTENT_WHOLE)
 		return true;
-	follow_give_up_object(follow, generation, "rewritten elsewhere");
+	struct object_look look = generation->seen;
+	leave_object(follow, generation, &look, verdict);
 	return false;
 }
 

@@ -244,11 +244,10 @@ flush_partial(struct follow *follow, struct generation *generation)
 		stream_set_busy(follow, generation->stream);
 }
 
-/* What was there when it shrank is not read any more from here. */
 static void
 note_look(struct follow *follow, struct generation *generation, const struct object_look *look)
 {
-	if (generation->seen.inode)
+	if (generation->seen.inode || generation->position.changed_at != look->changed_at)
 		generation->touched = true;
 	generation->quiet_since = follow->now;
 	generation->seen = *look;

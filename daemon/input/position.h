@@ -23,14 +23,18 @@ enum { OBJECT_KEY_MAX = 48 };
 
 /*
  * The proof shows that a shorter file is a beginning of what was consumed: the first PROOF_RAW raw
- * bytes as they are, then 16 bits of digest for each PROOF_STEP bytes up to PROOF_HEAD. What lies
- * behind `head_length` is zero. Kept on disk as one blob of POSITION_PROOF bytes.
+ * bytes as they are, then 16 bits of digest for each PROOF_STEP bytes up to PROOF_HEAD, then 16
+ * bits for each whole LEDGER_STEP of the chunk in which the offset lies, which the ledger does not
+ * have yet. What lies behind the offset is zero. Kept on disk as one blob of POSITION_PROOF bytes.
  */
 enum {
+	LEDGER_CHUNK = 4096,
+	LEDGER_STEP = 512,
 	PROOF_HEAD = 4096,
 	PROOF_RAW = 256,
 	PROOF_STEP = 64,
-	POSITION_PROOF = PROOF_RAW + (PROOF_HEAD - PROOF_RAW) / PROOF_STEP * 2,
+	PROOF_TAIL = PROOF_RAW + (PROOF_HEAD - PROOF_RAW) / PROOF_STEP * 2,
+	POSITION_PROOF = PROOF_TAIL + LEDGER_CHUNK / LEDGER_STEP * 2,
 };
 
 struct position {
@@ -61,10 +65,9 @@ position_copy(const struct position *from, struct position *to); /* deep; to is 
 
 /*
  * The ledger proves that bytes are the beginning of what was consumed: one digest for each whole
- * chunk of LEDGER_CHUNK raw bytes, in the order of the file.
+ * chunk of LEDGER_CHUNK raw bytes, in the order of the file; it is made of 16 bits for each
+ * LEDGER_STEP of them, so that a part of a chunk can be proven too.
  */
-enum { LEDGER_CHUNK = 4096 };
-
 struct ledger_entry {
 	uint64_t generation;
 	uint64_t chunk; /* covers raw bytes from chunk * LEDGER_CHUNK on */

@@ -145,7 +145,32 @@ is_settled(struct follow *follow, struct stream *stream, int fd, const struct me
 	return false;
 }
 
-/* What a generation has consumed, or what its descriptor shows where that is too little to tell. */
+static int
+open_own(const struct generation *generation)
+{
+	struct object_look look;
+	struct object_key key;
+	int fd = object_open(generation->position.seen_at);
+	if (fd < 0)
+		return -1;
+	if (object_look_into(fd, &look) && object_key_of(fd, NULL, &look, &key) &&
+		memcmp(key.byte, generation->position.object, OBJECT_KEY_MAX) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static bool
+is_equal_so_far(int own, int fd, uint64_t size)
+{
+	struct object_look look;
+	if (!object_look_into(own, &look))
+		return false;
+	uint64_t common = look.size < size ? look.size : size;
+	return common > 0 && content_is_equal(own, fd, 0, common);
+}
+
+/* Digests may not reach to where two files part; where both can be read they are compared. */
 static bool
 is_copy_of_live(
 	const struct generation *generation, int fd, uint64_t size, enum content_verdict verdict)
@@ -156,10 +181,14 @@ is_copy_of_live(
 		return generation->position.offset > 0;
 	if (generation->position.state == GENERATION_DONE && size > generation->position.offset)
 		return false;
-	if (generation->position.offset >= PROOF_HEAD || generation->fd < 0)
+	if (generation->fd >= 0)
+		return is_equal_so_far(generation->fd, fd, size);
+	int own = open_own(generation);
+	if (own < 0)
 		return generation->position.offset > 0;
-	uint64_t common = generation->seen.size < size ? generation->seen.size : size;
-	return common > 0 && content_is_equal(generation->fd, fd, 0, common);
+	bool equal = is_equal_so_far(own, fd, size);
+	close(own);
+	return equal;
 }
 
 /* Without an object, or with one that is not where it could be seen any more. */

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char LOG[] = "AIUpdateSvc.log";
@@ -160,15 +159,10 @@ drop_name(struct stream *stream, struct name *name)
 	*name = stream->names[--stream->name_count];
 }
 
-/* Files are told apart by age, which the kernel keeps in ticks: no two are born in one. */
 static struct object *
 new_object(struct world *world)
 {
 	struct object *object = mem_new(sizeof(*object));
-	struct timespec tick;
-
-	if (clock_getres(CLOCK_REALTIME_COARSE, &tick) == 0)
-		usleep((useconds_t)(tick.tv_nsec / 1000 + 100));
 
 	object->next = world->objects;
 	world->objects = object;

@@ -451,6 +451,19 @@ t21_rest_is_read_though_the_file_stays_empty(void **state)
 	}
 }
 
+static void
+t22_truncated_file_waits_for_content_through_a_restart(void **state)
+{
+	(void)state;
+	struct world *w = begun(200);
+	shell(w, "cp a.log a.lo_ && : > a.log");
+	world_restart(w);
+	append(w, "a.log", 200, 280);
+	world_pass(w, 3);
+	expect_once(w, 280, true);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -476,6 +489,7 @@ main(void)
 		cmocka_unit_test(t19_partial_line_may_be_flushed),
 		cmocka_unit_test(t20_unread_rest_that_is_overwritten_is_a_gap),
 		cmocka_unit_test(t21_rest_is_read_though_the_file_stays_empty),
+		cmocka_unit_test(t22_truncated_file_waits_for_content_through_a_restart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
