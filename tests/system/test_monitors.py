@@ -134,13 +134,15 @@ def test_04_zabbix_gets_the_document_and_tells_what_it_does_not_know(daemon):
         append(daemon.log_path("CM02"), lines.pair())
 
         wait_until(lambda: trapper.values, "a value")
-        wait_until(lambda: daemon.status()["sinks"][0]["dead"] == 1, "an unknown host is final")
+        wait_until(lambda: daemon.status()["sinks"][0]["dead"] == 1
+                   and daemon.status()["sinks"][0]["pending"] == 0, "an unknown host is final")
 
         (value,) = trapper.values
         document = json.loads(value["value"])
         assert (value["host"], value["key"]) == ("host-CM01", "aiwatch.alert")
         assert (document["site"], document["status"]) == ("CM01", "firing")
-        assert "failed: 1" in daemon.status()["sinks"][0]["last_error"]
+        (dead,) = json.loads(daemon.verb("outbox", "list", "--json").stdout)["deliveries"]
+        assert "failed: 1" in dead["last_error"]
     finally:
         trapper.close()
 
