@@ -4,6 +4,7 @@ import base64
 import glob
 import json
 import os
+import signal
 import socket
 import ssl
 import struct
@@ -32,7 +33,8 @@ class Program:
                        if not key.endswith("SAN_OPTIONS")}
         with open(os.path.join(self.folder, "errors.txt"), "ab") as errors:
             self.process = subprocess.Popen(self.command(), stderr=errors, stdout=errors,
-                                            stdin=subprocess.DEVNULL, env=environment)
+                                            stdin=subprocess.DEVNULL, env=environment,
+                                            start_new_session=True)
         wait_until(self.is_ready, f"{type(self).__name__} is ready", 3 * DEADLINE)
         return self
 
@@ -48,8 +50,11 @@ class Program:
             return file.read()
 
     def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
+        """With all that it started."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
         self.process.wait()
 
 
