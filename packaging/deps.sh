@@ -13,7 +13,7 @@ packages() {
         echo zlib1g-dev
         ;;
     test)
-        echo libcmocka-dev valgrind python3 python3-pytest sqlite3
+        echo libcmocka-dev valgrind python3 python3-pytest sqlite3 gzip xz-utils bzip2 zstd
         # The status page in a browser; axe-core comes by npm: see tests/system/fetch-axe.sh.
         echo chromium chromium-driver python3-selenium openssl
         # What rsyslogd, syslog-ng and Icinga 2 link to. They are unpacked, not installed: see
