@@ -45,7 +45,9 @@ exec /usr/bin/env -i container=namespace PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --unit=multi-user.target
 """
 
-UNSHARE = ["unshare", "--fork", "--pid", "--kill-child", "--mount", "--uts", "--ipc", "--cgroup"]
+# Ends with the test, however that ends.
+UNSHARE = ["setpriv", "--pdeathsig", "KILL", "unshare", "--fork", "--pid", "--kill-child", "--mount",
+           "--uts", "--ipc", "--cgroup"]
 
 
 def why_not():
