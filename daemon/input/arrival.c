@@ -37,6 +37,16 @@ replace(struct follow *follow, struct generation *generation, const struct arriv
 	follow_hold(follow, generation);
 }
 
+/* Digests leave the last bytes open; the old object, where it can still be read, does not. */
+static bool
+is_beginning(const struct generation *generation, const struct arrival *arrival)
+{
+	if (generation->fd < 0 || generation->shrunk ||
+		generation->position.state == GENERATION_HELD)
+		return true;
+	return content_is_equal(generation->fd, arrival->fd, 0, arrival->look.size);
+}
+
 /* Whether the arrival is another copy of what the generation read, whose object is gone. */
 static bool
 takes_over(struct follow *follow, struct generation *generation, const struct arrival *arrival,
@@ -54,7 +64,7 @@ takes_over(struct follow *follow, struct generation *generation, const struct ar
 		replace(follow, generation, arrival, true);
 		return true;
 	}
-	if (verdict == CONTENT_BEGINNING && is_newest) {
+	if (verdict == CONTENT_BEGINNING && is_newest && is_beginning(generation, arrival)) {
 		replace(follow, generation, arrival, false);
 		return true;
 	}
@@ -110,6 +120,20 @@ displace(struct follow *follow, struct generation *current, const struct arrival
 	else
 		generation_enter(follow, current, GENERATION_DRAINING, "replaced");
 	return ARRIVAL_NEW;
+}
+
+/* What only a descriptor can show is read before anything is compared with it. */
+static bool
+has_unread(struct follow *follow, struct stream *stream)
+{
+	for (size_t i = 0; i < stream->count; i++) {
+		const struct generation *generation = stream->generation[i];
+		if (!generation->unlinked || generation->fd < 0 || generation->at_end)
+			continue;
+		stream_set_ready(follow, stream);
+		return true;
+	}
+	return false;
 }
 
 static bool
@@ -211,6 +235,8 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 		outcome = displace(follow, current, arrival);
 	else if (!first && arrival->look.size == 0)
 		outcome = ARRIVAL_EMPTY;
+	if (outcome == ARRIVAL_NEW && has_unread(follow, stream))
+		outcome = ARRIVAL_LATER;
 	if (outcome == ARRIVAL_NEW && !first && revive(follow, stream, arrival))
 		outcome = ARRIVAL_TAKEN;
 	stream->undecided = outcome == ARRIVAL_LATER;
