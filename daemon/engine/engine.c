@@ -139,10 +139,19 @@ engine_new(struct config *config, struct rules *rules, struct err *err)
 	return NULL;
 }
 
+static void
+add_pending(void *owner, const struct outbox_view *view)
+{
+	*(uint64_t *)owner += view->pending;
+}
+
+/* Sends under way count as pending until their answer came. */
 static bool
 outbox_is_idle(const struct engine *engine)
 {
-	return !outbox_has_changes(engine->outbox) && outbox_next_due(engine->outbox) == TIME_NONE;
+	uint64_t pending = 0;
+	outbox_each(engine->outbox, add_pending, &pending);
+	return pending == 0;
 }
 
 /* What no store keeps would be lost: gives the sinks a moment more. */

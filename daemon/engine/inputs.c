@@ -25,6 +25,7 @@ struct inputs {
 	size_t leaving_count;
 	struct rules *rules;
 	bool report_activity;
+	bool has_stopped; /* all of them */
 };
 
 struct inputs *
@@ -226,17 +227,17 @@ inputs_each(const struct inputs *inputs,
 static bool
 stop_one(struct input *input, int64_t deadline)
 {
-	if (!input_stop(input, deadline)) {
+	bool stopped = input_stop(input, deadline);
+	if (!stopped)
 		log_error("input %s hangs in a read and is left behind", input_name(input));
-		return false;
-	}
-	input_free(input);
-	return true;
+	return stopped;
 }
 
 bool
 inputs_stop(struct inputs *inputs, int64_t deadline)
 {
+	if (inputs->has_stopped)
+		return true;
 	for (size_t i = 0; i < inputs->running_count; i++)
 		input_stop(inputs->running[i].input, 0);
 	bool all = true;
@@ -244,9 +245,17 @@ inputs_stop(struct inputs *inputs, int64_t deadline)
 		all &= stop_one(inputs->running[i].input, deadline);
 	for (size_t i = 0; i < inputs->leaving_count; i++)
 		all &= stop_one(inputs->leaving[i], deadline);
-	inputs->running_count = 0;
-	inputs->leaving_count = 0;
+	inputs->has_stopped = all;
 	return all;
+}
+
+static void
+free_stopped(struct inputs *inputs)
+{
+	for (size_t i = 0; i < inputs->running_count; i++)
+		input_free(inputs->running[i].input);
+	for (size_t i = 0; i < inputs->leaving_count; i++)
+		input_free(inputs->leaving[i]);
 }
 
 void
@@ -255,6 +264,8 @@ inputs_free(struct inputs *inputs)
 	if (!inputs)
 		return;
 	inputs_discard(inputs);
+	if (inputs->has_stopped)
+		free_stopped(inputs);
 	free(inputs->running);
 	free(inputs->leaving);
 	free(inputs);

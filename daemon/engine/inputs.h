@@ -53,12 +53,15 @@ inputs_each(const struct inputs *inputs,
 	void (*visit)(void *owner, const struct input_status *status), void *owner);
 
 /*
- * Asks all to stop and waits until `deadline` (monotonic). One that hangs is left behind and
- * logged; false then: the queue and the store it uses must not be freed.
+ * Asks all to stop and waits until `deadline` (monotonic). They stay, since batches that wait name
+ * them, until inputs_free. One that hangs is left behind and logged; false then: the queue and the
+ * store it uses must not be freed.
  */
 bool
 inputs_stop(struct inputs *inputs, int64_t deadline);
+
+/* After inputs_stop; where one was left behind none is freed. Takes NULL. */
 void
-inputs_free(struct inputs *inputs); /* after inputs_stop; takes NULL */
+inputs_free(struct inputs *inputs);
 
 #endif
