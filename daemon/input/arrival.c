@@ -231,10 +231,12 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 	if (first && follow->started &&
 		sibling_claims(follow, stream, stream->path, &arrival->look, &arrival->key))
 		outcome = ARRIVAL_LATER;
+	stream->arrival = arrival;
 	if (current)
 		outcome = displace(follow, current, arrival);
 	else if (!first && arrival->look.size == 0)
 		outcome = ARRIVAL_EMPTY;
+	stream->arrival = NULL;
 	if (outcome == ARRIVAL_NEW && has_unread(follow, stream))
 		outcome = ARRIVAL_LATER;
 	if (outcome == ARRIVAL_NEW && !first && revive(follow, stream, arrival))

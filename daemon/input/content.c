@@ -40,22 +40,44 @@ hash_equal(struct hash128 a, struct hash128 b)
 	return memcmp(a.byte, b.byte, sizeof a.byte) == 0;
 }
 
-/* The digests behind the raw part of a proof: the first two bytes of each step's hash. */
-static void
-step_digest(const uint8_t *step, uint8_t out[2])
+/* Two bytes of the proof for the step that begins at `at`. */
+static size_t
+step_place(uint64_t at)
 {
-	memcpy(out, hash128(step, PROOF_STEP).byte, 2);
+	return PROOF_RAW + (size_t)(at - PROOF_RAW) / PROOF_STEP * 2;
+}
+
+/* The whole steps that end in (after, until]; bytes begin at raw offset `from`. */
+static void
+set_steps(struct position *position, const uint8_t *bytes, uint64_t from, uint64_t after,
+	uint64_t until)
+{
+	uint64_t at = after < PROOF_RAW ? PROOF_RAW : after / PROOF_STEP * PROOF_STEP;
+	for (; at + PROOF_STEP <= least(until, PROOF_STEPS); at += PROOF_STEP)
+		memcpy(position->proof + step_place(at),
+			hash128(bytes + (at - from), PROOF_STEP).byte, 2);
+}
+
+/* Whether the whole steps within the n bytes from raw offset `from` on are those of the proof. */
+static bool
+has_steps(const struct position *position, const uint8_t *bytes, uint64_t from, uint64_t n)
+{
+	uint64_t until = least(least(from + n, position->offset), PROOF_STEPS);
+	uint64_t at = from < PROOF_RAW ? PROOF_RAW : from;
+	for (; at + PROOF_STEP <= until; at += PROOF_STEP) {
+		struct hash128 digest = hash128(bytes + (at - from), PROOF_STEP);
+		if (memcmp(digest.byte, position->proof + step_place(at), 2) != 0)
+			return false;
+	}
+	return true;
 }
 
 static void
 set_head(struct position *position, const uint8_t *bytes, size_t n)
 {
-	size_t raw = n < PROOF_RAW ? n : PROOF_RAW;
 	memset(position->proof, 0, PROOF_TAIL);
-	memcpy(position->proof, bytes, raw);
-	for (size_t at = PROOF_RAW; at + PROOF_STEP <= n; at += PROOF_STEP)
-		step_digest(bytes + at,
-			position->proof + PROOF_RAW + (at - PROOF_RAW) / PROOF_STEP * 2);
+	memcpy(position->proof, bytes, n < PROOF_RAW ? n : PROOF_RAW);
+	set_steps(position, bytes, 0, 0, n);
 	position->head_length = (uint32_t)n;
 	position->head = hash128(bytes, n);
 }
@@ -66,17 +88,8 @@ is_head(const struct position *position, const uint8_t *bytes, size_t n)
 {
 	if (n == position->head_length)
 		return hash_equal(hash128(bytes, n), position->head);
-	if (memcmp(bytes, position->proof, n < PROOF_RAW ? n : PROOF_RAW) != 0)
-		return false;
-	for (size_t at = PROOF_RAW; at + PROOF_STEP <= n; at += PROOF_STEP) {
-		uint8_t digest[2];
-		const uint8_t *kept =
-			position->proof + PROOF_RAW + (at - PROOF_RAW) / PROOF_STEP * 2;
-		step_digest(bytes + at, digest);
-		if (memcmp(digest, kept, 2) != 0)
-			return false;
-	}
-	return true;
+	return memcmp(bytes, position->proof, n < PROOF_RAW ? n : PROOF_RAW) == 0 &&
+	       has_steps(position, bytes, 0, n);
 }
 
 bool
@@ -165,6 +178,8 @@ content_compare(const struct content_source *source, const struct position *posi
 			return CONTENT_DIFFERS;
 		if (end == 0 && got == 0)
 			return CONTENT_EMPTY;
+		if (end == LEDGER_CHUNK && !has_steps(position, chunk, end, (uint64_t)got))
+			return CONTENT_DIFFERS;
 		if (!is_in_ledger(&ledger, position, end / LEDGER_CHUNK, chunk, (size_t)got))
 			return CONTENT_DIFFERS;
 		end += (uint64_t)got;
@@ -216,6 +231,7 @@ content_consume(struct position *position, const uint8_t *window, size_t n,
 	}
 	if (position->offset < PROOF_HEAD)
 		set_head(position, window, (size_t)least(until, PROOF_HEAD));
+	set_steps(position, window, from, position->offset, until);
 	position->offset = until;
 	position->anchor_length = (uint32_t)least(until, LEDGER_CHUNK);
 	position->anchor =
@@ -227,15 +243,17 @@ content_consume(struct position *position, const uint8_t *window, size_t n,
 bool
 content_skip(struct position *position, int fd, uint64_t offset)
 {
-	uint8_t bytes[PROOF_HEAD];
-	size_t n = (size_t)least(offset, PROOF_HEAD);
+	uint8_t bytes[PROOF_STEPS];
+	size_t n = (size_t)least(offset, PROOF_STEPS);
 	ssize_t got = read_fd(&fd, bytes, n, 0);
 	if (got < 0)
 		return false;
 	errno = ENODATA;
 	if ((size_t)got < n)
 		return false;
-	set_head(position, bytes, n);
+	set_head(position, bytes, (size_t)least(n, PROOF_HEAD));
+	set_steps(position, bytes, 0, PROOF_HEAD, n);
+	n = (size_t)least(offset, LEDGER_CHUNK);
 	got = read_fd(&fd, bytes, n, offset - n);
 	if (got < 0 || (size_t)got < n)
 		return false;

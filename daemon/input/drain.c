@@ -30,7 +30,8 @@ leave_object(struct follow *follow, struct generation *generation, const struct 
 	enum content_verdict verdict)
 {
 	bool was_current = generation == stream_current(generation->stream);
-	if (was_current && verdict != CONTENT_BEGINNING)
+	if (was_current && verdict != CONTENT_BEGINNING &&
+		!sibling_is_arrival(generation->stream, generation->fd, look->size))
 		split_off(follow, generation, look);
 	else
 		follow_give_up_object(follow, generation, "rewritten elsewhere");

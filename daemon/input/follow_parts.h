@@ -234,6 +234,8 @@ void
 sibling_take_as_read(struct follow *follow, struct stream *stream);
 int
 sibling_find(struct follow *follow, struct generation *generation); /* opens it; -1 */
+bool
+sibling_is_arrival(const struct stream *stream, int fd, uint64_t size);
 void
 sibling_check_known(struct follow *follow, struct generation *generation, const char *path,
 	const struct object_look *look);

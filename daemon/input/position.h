@@ -23,7 +23,7 @@ enum { OBJECT_KEY_MAX = 48 };
 
 /*
  * The proof shows that a shorter file is a beginning of what was consumed: the first PROOF_RAW raw
- * bytes as they are, then 16 bits of digest for each PROOF_STEP bytes up to PROOF_HEAD, then 16
+ * bytes as they are, then 16 bits of digest for each PROOF_STEP bytes up to PROOF_STEPS, then 16
  * bits for each whole LEDGER_STEP of the chunk in which the offset lies, which the ledger does not
  * have yet. What lies behind the offset is zero. Kept on disk as one blob of POSITION_PROOF bytes.
  */
@@ -33,7 +33,8 @@ enum {
 	PROOF_HEAD = 4096,
 	PROOF_RAW = 256,
 	PROOF_STEP = 64,
-	PROOF_TAIL = PROOF_RAW + (PROOF_HEAD - PROOF_RAW) / PROOF_STEP * 2,
+	PROOF_STEPS = 8192,
+	PROOF_TAIL = PROOF_RAW + (PROOF_STEPS - PROOF_RAW) / PROOF_STEP * 2,
 	POSITION_PROOF = PROOF_TAIL + LEDGER_CHUNK / LEDGER_STEP * 2,
 };
 

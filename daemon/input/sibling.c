@@ -329,8 +329,8 @@ take_missed(struct follow *follow, struct stream *stream, const struct sibling *
 }
 
 /* What arrived at the path and has no generation yet may be the same. */
-static bool
-is_copy_of_arrival(const struct stream *stream, int fd, uint64_t size)
+bool
+sibling_is_arrival(const struct stream *stream, int fd, uint64_t size)
 {
 	const struct arrival *arrival = stream->arrival;
 	if (!arrival)
@@ -361,7 +361,7 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 		close(fd);
 	if (kind == KIND_TAKEN)
 		return;
-	if (kind == KIND_OTHER && !is_packed && is_copy_of_arrival(stream, fd, look.size))
+	if (kind == KIND_OTHER && !is_packed && sibling_is_arrival(stream, fd, look.size))
 		kind = KIND_UNDECIDED;
 	/* Taking may have moved the array. */
 	memo = find_memo(stream, &sibling->look);
