@@ -63,6 +63,7 @@ drain_find_old(struct follow *follow, struct generation *generation)
 		int fd = sibling_find(follow, generation);
 		if (fd < 0) {
 			generation->vanished = !generation->proven;
+			generation->stream->situation += !generation->unlinked;
 			generation->unlinked = true;
 			return GONE;
 		}
@@ -83,6 +84,7 @@ drain_find_old(struct follow *follow, struct generation *generation)
 		if (generation->position.state != GENERATION_HELD)
 			generation->at_end = false;
 	}
+	generation->stream->situation += generation->unlinked != (look.links == 0);
 	generation->unlinked = look.links == 0;
 	return generation->unlinked ? GONE : STILL_LINKED;
 }

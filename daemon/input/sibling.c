@@ -339,6 +339,19 @@ sibling_is_arrival(const struct stream *stream, int fd, uint64_t size)
 	return common > 0 && content_is_equal(arrival->fd, fd, 0, common);
 }
 
+/* A log was copied over it, not a shredder's bytes. UTF-16 has a NUL beside every ASCII letter. */
+static bool
+is_text(int fd)
+{
+	char bytes[1024];
+	ssize_t n = pread(fd, bytes, sizeof bytes, 0);
+	size_t nuls = 0;
+	for (ssize_t i = 0; i < n; i++)
+		nuls += bytes[i] == 0;
+	bool wide = n > 1 && (bytes[0] == (char)0xff || bytes[0] == (char)0xfe || bytes[1] == 0);
+	return n > 0 && (nuls == 0 || (wide && nuls > (size_t)n / 4));
+}
+
 /* An object that nobody knows, or that does not hold any more what it held. */
 static void
 classify(struct follow *follow, struct stream *stream, const struct sibling *sibling, bool is_known)
@@ -367,9 +380,9 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 	memo = find_memo(stream, &sibling->look);
 	if (memo && ((kind == KIND_UNDECIDED && stream->busy) || stream->undecided))
 		memo->situation = UINT64_MAX;
-	if (kind == KIND_OTHER && !is_known && !stream->undecided &&
+	if (kind == KIND_OTHER && (!is_known || is_text(fd)) && !stream->undecided &&
 		!stream_matches(follow, sibling->path) &&
-		(look.born_at == 0 || look.born_at >= oldest_birth(stream)))
+		(is_known || look.born_at == 0 || look.born_at >= oldest_birth(stream)))
 		take_missed(follow, stream, sibling, fd, &look);
 	else
 		close(fd);
