@@ -127,7 +127,7 @@ number_of(const char *path)
 {
 	const char *dot = strrchr(path, '.');
 	size_t digits = dot ? strspn(dot + 1, "0123456789") : 0;
-	return digits && digits <= 4 && !dot[digits + 1] ? (unsigned)atoi(dot + 1) : 0;
+	return digits && digits <= 4 && !dot[digits + 1] ? (unsigned)strtoul(dot + 1, NULL, 10) : 0;
 }
 
 /* The last write tells the order of contents: a birth does not, where a file is emptied and written
