@@ -15,6 +15,8 @@ import subprocess
 import threading
 import time
 
+import pytest
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 AIWATCH = os.path.abspath(os.environ.get("AIWATCH", os.path.join(TOP, "build/aiwatch")))
@@ -43,6 +45,14 @@ def free_port(kind=socket.SOCK_STREAM):
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def own_mounts():
+    """The command that gives a program mounts of its own; skips where none may, as in a chroot."""
+    command = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*command, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        pytest.skip("no namespace can be made here")
+    return command
 
 
 def append(path, text):

@@ -13,7 +13,7 @@ import threading
 import urllib.error
 import urllib.request
 
-from harness import DEADLINE, RECEIVERS, free_port, wait_until
+from harness import DEADLINE, RECEIVERS, free_port, own_mounts, wait_until
 
 
 def ask(url, user=None, context=None):
@@ -75,7 +75,7 @@ class Alertmanager(Program):
     def command(self):
         folder = self.folder
         # Debian's looks for its templates in /usr/share: it has one of its own there.
-        command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+        command = [*own_mounts(), "sh", "-c",
                    'mount --bind "$0/usr/share" /usr/share && '
                    'exec "$0/usr/bin/prometheus-alertmanager" "$@"', RECEIVERS,
                    f"--config.file={folder}/am.yml", f"--storage.path={folder}/data",

@@ -7,7 +7,7 @@ import subprocess
 
 import lines
 import pytest
-from harness import append, wait_until
+from harness import append, own_mounts, wait_until
 
 JOURNALD = "/lib/systemd/systemd-journald"
 
@@ -24,7 +24,7 @@ class Journald:
         os.makedirs(os.path.join(folder, "log/journal"))
         with open(os.path.join(folder, "errors.txt"), "wb") as errors:
             self.process = subprocess.Popen(
-                ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+                [*own_mounts(), "sh", "-c",
                  'mount --bind "$0/log" /var/log && mount --bind "$0/run" /run && '
                  f"exec {JOURNALD} test", folder],
                 stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
