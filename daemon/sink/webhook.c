@@ -59,7 +59,6 @@ post_free(struct post *post)
 		if (post->leg[i].transfer)
 			http_cancel(post->leg[i].transfer);
 	}
-	/* A list's only member is its own prev: the analyzer does not know. NOLINTNEXTLINE */
 	DL_DELETE(webhook->posts, post);
 	webhook->repeats -= !post->done;
 	buf_fini(&post->said);
