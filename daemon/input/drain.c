@@ -42,7 +42,7 @@ static bool
 is_still_its_own(
 	struct follow *follow, struct generation *generation, const struct object_look *look)
 {
-	enum content_verdict verdict = content_glance(generation->fd, &generation->position);
+	enum content_verdict verdict = generation_verify(follow, generation, generation->fd);
 	bool held = generation->position.state == GENERATION_HELD;
 	if (verdict == CONTENT_WHOLE && held)
 		follow_go_on(follow, generation);
@@ -96,7 +96,7 @@ drain_prove(struct follow *follow, struct generation *generation)
 	if (generation->proven || generation->fd < 0)
 		return true;
 	generation->proven = true;
-	enum content_verdict verdict = content_glance(generation->fd, &generation->position);
+	enum content_verdict verdict = generation_verify(follow, generation, generation->fd);
 	if (verdict == CONTENT_WHOLE)
 		return true;
 	struct object_look look = generation->seen;

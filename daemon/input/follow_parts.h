@@ -195,6 +195,9 @@ enum content_verdict
 generation_compare(struct follow *follow, const struct generation *generation,
 	const struct content_source *source);
 
+enum content_verdict
+generation_verify(struct follow *follow, const struct generation *generation, int fd);
+
 /* folder.c */
 struct stream *
 stream_get(struct follow *follow, const char *path);

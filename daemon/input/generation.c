@@ -311,3 +311,14 @@ generation_compare(struct follow *follow, const struct generation *generation,
 	free(entries);
 	return verdict;
 }
+
+/* A glance leaves open whether a shorter file is a beginning; the ledger knows. */
+enum content_verdict
+generation_verify(struct follow *follow, const struct generation *generation, int fd)
+{
+	enum content_verdict verdict = content_glance(fd, &generation->position);
+	if (verdict != CONTENT_BEGINNING)
+		return verdict;
+	struct content_source source = content_of(&fd);
+	return generation_compare(follow, generation, &source);
+}

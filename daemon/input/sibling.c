@@ -278,8 +278,10 @@ compare_packed(struct follow *follow, struct stream *stream, const struct siblin
 {
 	if (!is_settled(follow, stream, fd, memo))
 		return KIND_UNDECIDED;
+	bool unread = false;
 	for (size_t i = stream->count; i-- > 0;) {
 		struct generation *generation = stream->generation[i];
+		unread = unread || (generation->fd >= 0 && !generation->at_end);
 		if (generation->position.packed || generation->position.offset == 0)
 			continue;
 		enum content_verdict verdict = packed_compare(follow, generation, fd);
@@ -292,7 +294,9 @@ compare_packed(struct follow *follow, struct stream *stream, const struct siblin
 		adopt_packed(follow, generation, sibling, fd, look);
 		return KIND_TAKEN;
 	}
-	return KIND_OTHER;
+	if (unread)
+		stream_set_busy(follow, stream);
+	return unread ? KIND_UNDECIDED : KIND_OTHER;
 }
 
 /* What is older than all that is remembered was there before. */
@@ -397,7 +401,7 @@ check_done(struct follow *follow, struct generation *generation, const struct si
 	int fd = open_sibling(sibling, &look);
 	if (fd < 0)
 		return;
-	enum content_verdict verdict = content_glance(fd, position);
+	enum content_verdict verdict = generation_verify(follow, generation, fd);
 	if (verdict != CONTENT_WHOLE) {
 		close(fd);
 		if (verdict == CONTENT_DIFFERS)
@@ -426,7 +430,7 @@ check_draining(struct follow *follow, struct generation *generation, const struc
 	int fd = generation->fd < 0 ? open_sibling(sibling, &look) : -1;
 	if (fd < 0)
 		return;
-	enum content_verdict verdict = content_glance(fd, &generation->position);
+	enum content_verdict verdict = generation_verify(follow, generation, fd);
 	if (verdict == CONTENT_WHOLE) {
 		generation->seen = look;
 		generation->size_at_rotation = look.size;
