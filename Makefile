@@ -95,6 +95,7 @@ test: ## everything that is tested, from nothing
 	@$(MAKE) asan
 	@$(MAKE) tsan
 	@$(MAKE) valgrind
+	@$(MAKE) fuzz-quick
 	@$(MAKE) test-packaging
 	@$(MAKE) test-system
 

@@ -219,8 +219,9 @@ put_item(struct reading *reading, const struct config_key *key, void *base, void
 	size_t i = 0;
 	while (i < *count && strcmp(item_name(section, *array + i * section->size), name) != 0)
 		i++;
-	char *slot = *array + i * section->size;
+	char *slot;
 	if (i < *count) {
+		slot = *array + i * section->size;
 		const struct config_place *other = place_of(slot, 0);
 		if (other->file == place->file && place->file)
 			config_problems_add(reading->problems, *place, false,

@@ -14,6 +14,7 @@ packages() {
         ;;
     test)
         echo libcmocka-dev valgrind python3 python3-pytest sqlite3 gzip xz-utils bzip2 zstd
+        echo clang libclang-rt-dev # libFuzzer
         # The status page in a browser; axe-core comes by npm: see tests/system/fetch-axe.sh.
         echo chromium chromium-driver python3-selenium openssl
         # What rsyslogd, syslog-ng and Icinga 2 link to. They are unpacked, not installed: see
