@@ -12,9 +12,10 @@
 /*
  * Each literal is known by three of its bytes that stand side by side, the rarest ones, and belongs
  * to one of eight groups. mask[j][byte] holds the groups whose literals may have `byte` as the j-th
- * of the three: where three neighbours share a group, its literals are compared. The vector form
- * looks each byte up by its two halves (16 entries each), 32 bytes at a time; it may name a group
- * too often, never too seldom. (The method is known from Hyperscan as "Teddy".)
+ * of the three: where three neighbours share a group, its literals are compared. The vector forms
+ * may name a group too often, never too seldom. AVX2 looks each byte up by its two halves (16
+ * entries each; the method is known from Hyperscan as "Teddy"), AVX-512 VBMI by its lower seven
+ * bits in one instruction, which is three times as fast.
  */
 enum { PRINT = 3, GROUPS = 8 };
 
@@ -27,8 +28,10 @@ struct needle {
 struct scan {
 	struct needle *needles;
 	size_t count;
+	enum scan_means means;
 	uint8_t mask[PRINT][256];
 	uint8_t low[PRINT][16], high[PRINT][16];
+	uint8_t ascii[PRINT][128];
 };
 
 /* How common a byte is in English log text, 0 for rare. */
@@ -81,14 +84,28 @@ add_to_masks(struct scan *scan, const struct needle *needle, uint8_t group)
 			scan->mask[j][byte] |= group;
 			scan->low[j][byte & 15] |= group;
 			scan->high[j][byte >> 4] |= group;
+			scan->ascii[j][byte & 127] |= group;
 		}
 	}
+}
+
+static enum scan_means
+best_means(void)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi"))
+		return SCAN_VBMI;
+	if (__builtin_cpu_supports("avx2"))
+		return SCAN_AVX2;
+#endif
+	return SCAN_BYTES;
 }
 
 struct scan *
 scan_new(const struct span *literals, size_t count)
 {
 	struct scan *scan = mem_new(sizeof *scan);
+	scan->means = best_means();
 	scan->needles = mem_array(count, sizeof *scan->needles);
 	for (size_t i = 0; i < count; i++) {
 		if (holds_another(literals, count, i))
@@ -112,6 +129,13 @@ scan_free(struct scan *scan)
 		free(scan->needles[i].p);
 	free(scan->needles);
 	free(scan);
+}
+
+void
+scan_limit(struct scan *scan, enum scan_means most)
+{
+	if (scan->means > most)
+		scan->means = most;
 }
 
 /* The start of a literal of `groups` whose three bytes stand at i; SIZE_MAX where none does. */
@@ -147,40 +171,108 @@ next_scalar(const struct scan *scan, struct span block, size_t from, size_t i)
 	return block.n;
 }
 
+/* The first of the places in `hits`, counted from i, at which a literal of its groups stands. */
+static size_t
+first_of(const struct scan *scan, struct span block, size_t from, size_t i, uint64_t hits,
+	const uint8_t *groups)
+{
+	for (; hits; hits &= hits - 1) {
+		unsigned bit = (unsigned)__builtin_ctzll(hits);
+		size_t start = verify(scan, block, from, i + bit, groups[bit]);
+		if (start != SIZE_MAX)
+			return start;
+	}
+	return SIZE_MAX;
+}
+
 #ifdef __x86_64__
 
 #define AVX2 __attribute__((target("avx2")))
+#define VBMI __attribute__((target("avx512bw,avx512vbmi")))
 
+/* The groups that may stand at each of 32 places. */
 AVX2 static inline __m256i
-groups_of(const struct scan *scan, int j, __m256i bytes)
+groups_avx2(const struct scan *scan, const char *p)
 {
-	__m256i half = _mm256_set1_epi8(15);
-	__m256i low = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)scan->low[j]));
-	__m256i high = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)scan->high[j]));
-	__m256i by_low = _mm256_shuffle_epi8(low, _mm256_and_si256(bytes, half));
-	__m256i shifted = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half);
-	return _mm256_and_si256(by_low, _mm256_shuffle_epi8(high, shifted));
+	const __m256i half = _mm256_set1_epi8(15);
+	__m256i found = _mm256_set1_epi8(-1);
+#pragma GCC unroll 3
+	for (int j = 0; j < PRINT; j++) {
+		__m128i low = _mm_loadu_si128((const void *)scan->low[j]);
+		__m128i high = _mm_loadu_si128((const void *)scan->high[j]);
+		__m256i bytes = _mm256_loadu_si256((const void *)(p + j));
+		__m256i by_low = _mm256_shuffle_epi8(
+			_mm256_broadcastsi128_si256(low), _mm256_and_si256(bytes, half));
+		__m256i shifted = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half);
+		__m256i by_high = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(high), shifted);
+		found = _mm256_and_si256(found, _mm256_and_si256(by_low, by_high));
+	}
+	return found;
+}
+
+AVX2 static inline uint32_t
+places_avx2(__m256i groups)
+{
+	__m256i none = _mm256_cmpeq_epi8(groups, _mm256_setzero_si256());
+	return ~(uint32_t)_mm256_movemask_epi8(none);
 }
 
 AVX2 static size_t
 next_avx2(const struct scan *scan, struct span block, size_t from)
 {
+	enum { STEP = 64 };
 	size_t i = from;
-	for (; block.n >= 32 + PRINT - 1 && i <= block.n - (32 + PRINT - 1); i += 32) {
-		__m256i found = _mm256_set1_epi8(-1);
-		for (int j = 0; j < PRINT; j++) {
-			__m256i bytes = _mm256_loadu_si256((const void *)(block.p + i + j));
-			found = _mm256_and_si256(found, groups_of(scan, j, bytes));
-		}
-		__m256i none = _mm256_cmpeq_epi8(found, _mm256_setzero_si256());
-		uint32_t hits = ~(uint32_t)_mm256_movemask_epi8(none);
-		if (!hits)
+	for (; block.n - i >= STEP + PRINT - 1; i += STEP) {
+		__m256i first = groups_avx2(scan, block.p + i);
+		__m256i second = groups_avx2(scan, block.p + i + 32);
+		__m256i any = _mm256_or_si256(first, second);
+		if (_mm256_testz_si256(any, any))
 			continue;
-		uint8_t groups[32];
-		_mm256_storeu_si256((void *)groups, found);
-		for (; hits; hits &= hits - 1) {
-			unsigned bit = (unsigned)__builtin_ctz(hits);
-			size_t start = verify(scan, block, from, i + bit, groups[bit]);
+		uint8_t groups[STEP];
+		_mm256_storeu_si256((void *)groups, first);
+		_mm256_storeu_si256((void *)(groups + 32), second);
+		uint64_t hits = (uint64_t)places_avx2(second) << 32 | places_avx2(first);
+		size_t start = first_of(scan, block, from, i, hits, groups);
+		if (start != SIZE_MAX)
+			return start;
+	}
+	return next_scalar(scan, block, from, i);
+}
+
+/* The groups that may stand at each of 64 places. */
+VBMI static inline __m512i
+groups_vbmi(const struct scan *scan, const char *p)
+{
+	__m512i found = _mm512_set1_epi8(-1);
+#pragma GCC unroll 3
+	for (int j = 0; j < PRINT; j++) {
+		__m512i lower = _mm512_loadu_si512(scan->ascii[j]);
+		__m512i upper = _mm512_loadu_si512(scan->ascii[j] + 64);
+		__m512i bytes = _mm512_loadu_si512(p + j);
+		__m512i by_byte = _mm512_permutex2var_epi8(lower, bytes, upper);
+		found = _mm512_and_si512(found, by_byte);
+	}
+	return found;
+}
+
+VBMI static size_t
+next_vbmi(const struct scan *scan, struct span block, size_t from)
+{
+	enum { STEP = 128 };
+	size_t i = from;
+	for (; block.n - i >= STEP + PRINT - 1; i += STEP) {
+		__m512i part[2] = {
+			groups_vbmi(scan, block.p + i),
+			groups_vbmi(scan, block.p + i + 64),
+		};
+		__m512i any = _mm512_or_si512(part[0], part[1]);
+		if (!_mm512_test_epi8_mask(any, any))
+			continue;
+		for (size_t k = 0; k < 2; k++) {
+			uint8_t groups[64];
+			_mm512_storeu_si512(groups, part[k]);
+			uint64_t hits = _mm512_test_epi8_mask(part[k], part[k]);
+			size_t start = first_of(scan, block, from, i + 64 * k, hits, groups);
 			if (start != SIZE_MAX)
 				return start;
 		}
@@ -219,7 +311,9 @@ scan_next(const struct scan *scan, struct span block, size_t from)
 	if (scan->count == 0 || from >= block.n)
 		return block.n;
 #ifdef __x86_64__
-	if (__builtin_cpu_supports("avx2"))
+	if (scan->means == SCAN_VBMI)
+		return next_vbmi(scan, block, from);
+	if (scan->means == SCAN_AVX2)
 		return next_avx2(scan, block, from);
 #endif
 	return next_scalar(scan, block, from, from);

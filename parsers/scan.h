@@ -5,10 +5,13 @@
 
 /*
  * One pass over a block for any of several literals, and a count of line ends: what makes reading
- * as fast as memory. By AVX2 where the processor has it, else byte by byte. Immutable once made,
- * safe for many threads.
+ * as fast as memory, by the best means that the processor has. Immutable once made, safe for many
+ * threads.
  */
 struct scan;
+
+/* From slow to fast; what is found is the same. */
+enum scan_means { SCAN_BYTES, SCAN_AVX2, SCAN_VBMI };
 
 /* Literals are copied; none is empty, none holds a line feed. One that holds another is left out.
  */
@@ -16,6 +19,10 @@ struct scan *
 scan_new(const struct span *literals, size_t count);
 void
 scan_free(struct scan *scan); /* takes NULL */
+
+/* Searches by no better means than `most`. */
+void
+scan_limit(struct scan *scan, enum scan_means most);
 
 /* Where a literal stands whose start is at or behind `from`, in the first line that holds one;
  * block.n where there is none. With no literals: block.n. */

@@ -85,17 +85,19 @@ t03_scan_finds_every_literal_at_every_place(void **state)
 {
 	(void)state;
 	const struct span literals[] = {SPAN("ab"), SPAN("c"), SPAN("abcab"), SPAN("bbbbbbbb"),
-		SPAN("dadb"), SPAN("daa"), SPAN("aaac"), SPAN("dbda"), SPAN("ddda"), SPAN("dbd")};
+		SPAN("dadb"), SPAN("daa"), SPAN("aaac"), SPAN("dbda"), SPAN("ddda"), SPAN("dbd"),
+		SPAN("\xe4\xe4")};
 	srand(1);
-	for (int round = 0; round < 400; round++) {
-		size_t count = 1 + (size_t)round % COUNT(literals);
+	for (int round = 0; round < 600; round++) {
+		size_t count = 1 + (size_t)round / 3 % COUNT(literals);
 		const struct span *some = literals + COUNT(literals) - count;
 		struct scan *scan = scan_new(some, count);
-		char *text = mem_new(200);
-		struct span block = {text, (size_t)rand() % 200};
+		scan_limit(scan, SCAN_BYTES + (unsigned)round % 3);
+		char *text = mem_new(300);
+		struct span block = {text, (size_t)rand() % 300};
 		for (size_t i = 0; i < block.n; i++)
-			text[i] = "abbddddd"[rand() % 8];
-		if (round % 3 == 0 && block.n)
+			text[i] = "abbdddd\xe4"[rand() % 8];
+		if (rand() % 3 == 0 && block.n)
 			text[(size_t)rand() % block.n] = 'c';
 		for (size_t from = 0; from <= block.n; from++) {
 			size_t found = scan_next(scan, block, from);
