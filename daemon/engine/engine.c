@@ -211,10 +211,10 @@ engine_free(struct engine *engine)
 	outcome_fini(&engine->outcome);
 	pending_free(engine->pending);
 	correlate_free(engine->correlate);
+	sd_event_source_disable_unref(engine->on_queue);
 	/* A thread that was left behind may still put into the queue when its read returns. */
 	if (engine->queue && !left_behind && !engine->left_behind)
 		queue_free(engine->queue);
-	sd_event_source_disable_unref(engine->on_queue);
 	sd_event_source_disable_unref(engine->on_due);
 	sd_event_source_disable_unref(engine->on_wait);
 	sd_event_source_disable_unref(engine->on_rest);

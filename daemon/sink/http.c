@@ -7,8 +7,10 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <utlist.h>
 
 /* How much of an answer is read before the connection is given up. */
@@ -28,6 +30,17 @@ struct http_transfer {
 	http_on_answer *on_answer;
 	void *owner;
 	char error[CURL_ERROR_SIZE];
+};
+
+/*
+ * A socket of libcurl's that the loop watches, by a descriptor of its own: libcurl may close a
+ * connection that it gives up before it asks to watch it no longer, and the number may be another
+ * thread's file by then.
+ */
+struct watched {
+	struct http *http;
+	curl_socket_t fd;
+	sd_event_source *source;
 };
 
 struct http {
@@ -116,38 +129,69 @@ collect(struct http *http)
 }
 
 static int
-on_socket_ready(sd_event_source *source, int fd, uint32_t events, void *owner)
+on_socket_ready(sd_event_source *source, int own_fd, uint32_t events, void *owner)
 {
 	(void)source;
-	struct http *http = owner;
+	(void)own_fd;
+	struct watched *watched = owner;
+	struct http *http = watched->http;
 	int what = ((events & EPOLLIN) ? CURL_CSELECT_IN : 0) |
 		   ((events & EPOLLOUT) ? CURL_CSELECT_OUT : 0) |
 		   ((events & (EPOLLERR | EPOLLHUP)) ? CURL_CSELECT_ERR : 0);
 	int running;
-	curl_multi_socket_action(http->multi, fd, what, &running);
+	curl_multi_socket_action(http->multi, watched->fd, what, &running);
 	collect(http);
 	return 0;
 }
 
-/* libcurl says which socket it waits for; the source travels as the socket's pointer. */
+static struct watched *
+watch(struct http *http, curl_socket_t fd, uint32_t events)
+{
+	int own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (own_fd < 0)
+		return NULL;
+	struct watched *watched = mem_new(sizeof *watched);
+	watched->http = http;
+	watched->fd = fd;
+	if (sd_event_add_io(
+		    http->loop, &watched->source, own_fd, events, on_socket_ready, watched) < 0) {
+		close(own_fd);
+		free(watched);
+		return NULL;
+	}
+	sd_event_source_set_io_fd_own(watched->source, true);
+	return watched;
+}
+
+static void
+unwatch(struct watched *watched)
+{
+	if (!watched)
+		return;
+	sd_event_source_disable_unref(watched->source);
+	free(watched);
+}
+
+/* libcurl says which socket it waits for; what watches it travels as the socket's pointer. */
 static int
 on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *owner, void *socket)
 {
 	(void)easy;
 	struct http *http = owner;
-	sd_event_source *source = socket;
+	struct watched *watched = socket;
 	if (what == CURL_POLL_REMOVE) {
-		sd_event_source_disable_unref(source);
 		curl_multi_assign(http->multi, fd, NULL);
+		unwatch(watched);
 		return 0;
 	}
 	uint32_t events =
 		((what & CURL_POLL_IN) ? EPOLLIN : 0u) | ((what & CURL_POLL_OUT) ? EPOLLOUT : 0u);
-	if (source)
-		return sd_event_source_set_io_events(source, events) < 0 ? -1 : 0;
-	if (sd_event_add_io(http->loop, &source, fd, events, on_socket_ready, http) < 0)
+	if (watched)
+		return sd_event_source_set_io_events(watched->source, events) < 0 ? -1 : 0;
+	watched = watch(http, fd, events);
+	if (!watched)
 		return -1;
-	curl_multi_assign(http->multi, fd, source);
+	curl_multi_assign(http->multi, fd, watched);
 	return 0;
 }
 
