@@ -28,7 +28,7 @@ static const char *const BEGINNINGS[] = {
 	"Connection Failed - bad certificate",
 };
 
-enum { SOURCE_LIMIT = 256, DATE_LIMIT = 100, PLACEHOLDER_LIMIT = 40 };
+enum { SOURCE_LIMIT = 256, DATE_LIMIT = 100, PLACEHOLDER_LIMIT = 40, MARK_LIMIT = 24 };
 
 const char *
 severity_name(enum severity severity)
@@ -129,32 +129,55 @@ is_any_digit(uint32_t c)
 	       (c >= 0x966 && c <= 0x96f);
 }
 
-/* What may be a date though it is in no known form: short, with digits for a day, a year and a
- * time, hardly any words, and none of the marks of a quotation. */
+/* A zone's abbreviation, or a word for the morning that is in no table: `CEST`, `nm.`, `πμ`. */
 static bool
-looks_like_date(struct span s)
+is_mark(struct span s)
 {
-	unsigned digits = 0, words = 0;
-	bool in_word = false;
-	struct date date;
-	if (s.n > DATE_LIMIT)
-		return false;
-	if (s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']')
-		s = span_first(span_from(s, 1), s.n - 2);
-	if (date_scan(s, &date) && date.length == s.n)
-		return true;
+	bool is_short = s.n <= MARK_LIMIT, has_small = false;
+	for (size_t i = 0; is_short && i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		has_small = has_small || islower(c);
+		if (c <= ' ' || isdigit(c) || c == ':')
+			return false;
+	}
+	return is_short && (s.n == 0 || !has_small || s.p[s.n - 1] == '.');
+}
+
+/* What may be a date though it is in no known form: the numbers of a day, a year and a time, hardly
+ * any words, and none of the marks of a quotation. */
+static bool
+is_like_date(struct span s)
+{
+	unsigned digits = 0, numbers = 0, words = 0;
+	bool in_number = false, in_word = false;
 	while (s.n > 0) {
 		uint32_t c;
 		size_t n = utf8_decode(s, &c);
 		if (n == 0 || (c && c < 0x80 && strchr("\"'<>=()[]{}", (int)c)))
 			return false;
-		bool is_letter = c < 0x80 && isalpha((int)c);
-		digits += is_any_digit(c);
+		bool is_digit = is_any_digit(c), is_letter = c < 0x80 && isalpha((int)c);
+		digits += is_digit;
+		numbers += is_digit && !in_number;
 		words += is_letter && !in_word;
+		in_number = is_digit;
 		in_word = is_letter;
 		s = span_from(s, n);
 	}
-	return digits >= 6 && words <= 5;
+	return digits >= 6 && numbers >= 4 && words <= 5;
+}
+
+static bool
+looks_like_date(struct span s)
+{
+	struct date date;
+	if (s.n > DATE_LIMIT)
+		return false;
+	if (s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']')
+		s = span_first(span_from(s, 1), s.n - 2);
+	bool is_date = date_scan(s, &date);
+	if (is_date && (date.length == s.n || (date.has_day && date.has_time)))
+		return is_mark(skip_blanks(span_from(s, date.length)));
+	return is_like_date(s);
 }
 
 static struct span
@@ -178,6 +201,23 @@ begins_known(struct span s)
 	for (size_t i = 0; i < COUNT(BEGINNINGS); i++) {
 		if (span_has_prefix(s, span_of(BEGINNINGS[i])))
 			return true;
+	}
+	return false;
+}
+
+/* At the first colon with a blank behind it that ends a date, whatever the message says. */
+static bool
+split_by_colon(struct frame *frame)
+{
+	for (size_t i = 1; i + 1 < frame->body.n && i <= DATE_LIMIT; i++) {
+		struct span rest = span_from(frame->body, i + 1);
+		struct span message = skip_blanks(rest);
+		struct span before = trim_end(span_first(frame->body, i));
+		if (frame->body.p[i] != ':' || message.n == rest.n || !looks_like_date(before))
+			continue;
+		frame->date = before;
+		frame->message = message;
+		return true;
 	}
 	return false;
 }
@@ -234,7 +274,8 @@ split_body(struct frame *frame)
 	size_t placeholder = placeholder_length(frame->body);
 	bool is_date = date_scan(frame->body, &date);
 	if (split_behind(frame, placeholder, true) ||
-		(is_date && split_behind(frame, date.length, true)) || split_by_text(frame) ||
+		(is_date && split_behind(frame, date.length, true)) || split_by_colon(frame) ||
+		split_by_text(frame) ||
 		(is_date && date.has_day && date.has_time &&
 			split_behind(frame, date.length, false)))
 		return;

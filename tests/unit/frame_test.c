@@ -86,6 +86,12 @@ t04_message_of_any_text_behind_a_date(void **state)
 		"6/19/2015 3:00:01 AM", "Sync: status: ok");
 	assert_frame(SERVICE "Information: 0 : 2015-06-19 03:00:01 Something",
 		"2015-06-19 03:00:01", "Something");
+	assert_frame(SERVICE "Information: 0 : 2015-06-19 03:00:01 Retry 2: done",
+		"2015-06-19 03:00:01", "Retry 2: done");
+	assert_frame(SERVICE "Information: 0 : fredag den 19 juni 2015 kl. 03:00:01: Sync: ok",
+		"fredag den 19 juni 2015 kl. 03:00:01", "Sync: ok");
+	assert_frame(SERVICE "Information: 0 : 19/06/2015 03:00:01 nm.: Sync: ok",
+		"19/06/2015 03:00:01 nm.", "Sync: ok");
 }
 
 static void
@@ -98,6 +104,10 @@ t05_quoted_text_inside_a_message_stays_inside(void **state)
 		"6/19/2015 3:00:01 AM: \"" L2 "\"",
 		"ticket 20150619030001 (" L1 ")",
 		"see <a href='x'>6/19/2015</a> 3:00:01: " L2,
+		"fredag den 19 juni 2015 kl. 03:00:01: note: " L2,
+		"2015-06-19 03:00:01 operator: " L2,
+		"ticket 471112: " L2,
+		"retry 12:30:45: " L2,
 	};
 	for (size_t i = 0; i < COUNT(BODIES); i++) {
 		struct frame frame;
