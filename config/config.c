@@ -309,6 +309,25 @@ read_shipped(struct load *load)
 	node_fini(&root);
 }
 
+/*
+ * The user's word goes first: the rules that were added behind the `shipped` ones move before them.
+ * Those against the whole record stay: before all others they would hold every record back until
+ * its last line is known.
+ */
+static void
+put_added_first(struct config *config, size_t shipped)
+{
+	struct config_rule *rules = config->rules;
+	size_t first = 0;
+	for (size_t i = shipped; i < config->rule_count; i++) {
+		struct config_rule added = rules[i];
+		if (added.against == CONFIG_AGAINST_RECORD)
+			continue;
+		memmove(rules + first + 1, rules + first, (i - first) * sizeof *rules);
+		rules[first++] = added;
+	}
+}
+
 static void
 read_main(struct load *load, const char *path)
 {
@@ -333,8 +352,10 @@ load_any(const char *path, bool is_lenient, config_check *check, struct config_p
 	load->reading = (struct reading){problems, "", is_lenient};
 	load->top = (struct top){.config = config, .include = include, .owner = load};
 	read_shipped(load);
+	size_t shipped = config->rule_count;
 	if (path)
 		read_main(load, path);
+	put_added_first(config, shipped);
 	top_set_standards(&load->reading, &load->top);
 	check_whole(load);
 	if (check)

@@ -148,7 +148,9 @@ struct config {
 		int64_t resolve_after;
 		int64_t silent_after;
 	} correlation;
-	struct config_rule *rules; /* shipped ones first, replaced by name, then the added ones */
+	/* In the order in which they are tried: those that were added, the shipped ones or what
+	 * replaces them by name, those that were added against the whole record. */
+	struct config_rule *rules;
 	size_t rule_count;
 	struct config_sink *sinks;
 	size_t sink_count;

@@ -190,12 +190,15 @@ read_file(const char *path, struct buf *text, struct config_problems *problems)
 	size_t n;
 	while ((n = fread(block, 1, sizeof block, file)) > 0 && text->n <= TREE_SIZE_MAX)
 		buf_add(text, block, n);
-	bool ok = !ferror(file);
+	bool was_read = !ferror(file), fits = text->n <= TREE_SIZE_MAX;
 	fclose(file);
-	if (!ok)
+	if (!was_read)
 		config_problems_add(problems, (struct config_place){path, 0, 0}, false,
 			"cannot be read to its end");
-	return ok;
+	else if (!fits)
+		config_problems_add(problems, (struct config_place){path, 0, 0}, false,
+			"is longer than the %d bytes that a file of cases may have", TREE_SIZE_MAX);
+	return was_read && fits;
 }
 
 static bool

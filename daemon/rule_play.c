@@ -20,7 +20,8 @@ struct player {
 	struct rules *rules;
 	struct outcome outcome;
 	int64_t now;
-	uint64_t offset;
+	struct buf unread; /* what the reader left: a record that may still go on */
+	uint64_t offset;   /* where that stands */
 	struct config_list found[RULE_LISTS];
 };
 
@@ -104,9 +105,20 @@ pass_time(struct player *player, int64_t until)
 }
 
 static void
-play(struct player *player)
+feed(struct player *player, bool last)
 {
 	struct reader_counts counts = {0};
+	size_t n = reader_feed(player->reader, &player->state, buf_span(&player->unread),
+		player->offset, last, player->now, on_record, player, &counts);
+	player->offset += n;
+	player->unread.n -= n;
+	if (player->unread.n)
+		memmove(player->unread.p, player->unread.p + n, player->unread.n);
+}
+
+static void
+play(struct player *player)
+{
 	for (size_t i = 0; i < player->item->step_count; i++) {
 		const struct rule_step *step = &player->item->steps[i];
 		if (!step->line) {
@@ -117,13 +129,10 @@ play(struct player *player)
 			player->now = step->at;
 		else if (step->at != TIME_NONE)
 			pass_time(player, step->at);
-		char *line = mem_format("%s\n", step->line);
-		struct span bytes = span_of(line);
-		reader_feed(player->reader, &player->state, bytes, player->offset, false,
-			player->now, on_record, player, &counts);
-		player->offset += bytes.n;
-		free(line);
+		buf_format(&player->unread, "%s\n", step->line);
+		feed(player, false);
 	}
+	feed(player, true);
 }
 
 static void
@@ -231,6 +240,7 @@ rule_case_run(const struct rule_case *item, const struct config *config, struct 
 		rule_texts_clear(&player.found[list]);
 	correlate_free(player.correlate);
 	reader_free(player.reader);
+	buf_fini(&player.unread);
 	return true;
 }
 

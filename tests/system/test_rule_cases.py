@@ -47,3 +47,42 @@ def test_missing_file_is_one_sentence(tmp_path):
     assert done.returncode == 1
     assert "none.yml: cannot be read: No such file or directory" in done.stderr
     assert done.stdout == "0 passed, 1 failed\n"
+
+
+def test_file_that_is_too_long_is_one_sentence(tmp_path):
+    case = tmp_path / "case.yml"
+    case.write_text("- case: a\n  lines: []\n" * 60000)
+    done = run(case)
+    assert done.returncode == 1
+    assert f"{case}: is longer than the 1048576 bytes" in done.stderr
+
+
+def test_rule_of_the_user_goes_first(tmp_path):
+    # given a rule for what a shipped one knows too, one of the same name as a shipped one, and one
+    # against the whole record
+    config = tmp_path / "aiwatch.yml"
+    config.write_text("""
+rules:
+  - {name: ours, event: sync_failed, pattern: '^Exception attempting sync.*407', cause: ours}
+  - {name: sync_failed, event: sync_succeeded, pattern: '^Exception attempting sync - never mind'}
+  - {name: page, event: enroll_failed, against: record, pattern: '(?s)^.*<title>', contains: title}
+""")
+    case = tmp_path / "case.yml"
+    head = "Asset Intelligence Catalog Sync Service Error: 0 : 2015-06-19 03:00:01: "
+    case.write_text(f"""
+- case: each
+  lines:
+    - "{head}Exception attempting sync - The request failed with HTTP status 407: x."
+    - "{head}Exception attempting sync - The request failed with HTTP status 403: x."
+    - "{head}Exception attempting sync - never mind"
+    - "{head}Exception attempting sync - what else"
+    - "<html><title>x</title>"
+    - "{head}Well"
+  expect:
+    events: [sync_failed, sync_forbidden, sync_succeeded, enroll_failed]
+""")
+    # when the case runs, then the first comes before the shipped ones, the second in its place,
+    # and the third last, once its record is whole
+    done = subprocess.run([AIWATCH, "-c", config, "test-rules", case], capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr

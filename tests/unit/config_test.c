@@ -310,7 +310,7 @@ t10_too_many_files_are_refused(void **state)
 }
 
 static void
-t11_shipped_rules_come_first_and_are_replaced_in_place(void **state)
+t11_added_rules_come_first_and_shipped_ones_are_replaced_in_place(void **state)
 {
 	(void)state;
 	struct config *shipped = load_good(NULL);
@@ -323,15 +323,20 @@ t11_shipped_rules_come_first_and_are_replaced_in_place(void **state)
 	config_free(shipped);
 	put("c.yml", "rules:\n"
 		     "  - {name: mine, event: sync_failed, pattern: x}\n"
+		     "  - {name: last, event: sync_failed, pattern: x, against: record}\n"
+		     "  - {name: next, event: sync_failed, pattern: x}\n"
 		     "  - name: sync_forbidden\n    event: sync_forbidden\n    pattern: y\n");
 	struct config *config = load_good("c.yml");
-	assert_int_equal(config->rule_count, count + 1);
+	assert_int_equal(config->rule_count, count + 3);
+	assert_string_equal(config->rules[0].name, "mine");
+	assert_string_equal(config->rules[1].name, "next");
+	at += 2;
 	assert_string_equal(config->rules[at].pattern, "y");
 	assert_string_equal(config->rules[at].place.file, "c.yml");
-	assert_int_equal(config->rules[at].pattern_place.line, 5);
+	assert_int_equal(config->rules[at].pattern_place.line, 7);
 	assert_int_equal(config->rules[at].pattern_place.column, 14);
 	assert_null(config->rules[at].contains);
-	assert_string_equal(config->rules[count].name, "mine");
+	assert_string_equal(config->rules[count + 2].name, "last");
 	config_free(config);
 }
 
@@ -453,7 +458,7 @@ main(void)
 		TEST(t08_relative_paths_start_at_their_file),
 		TEST(t09_too_long_a_file_is_refused),
 		TEST(t10_too_many_files_are_refused),
-		TEST(t11_shipped_rules_come_first_and_are_replaced_in_place),
+		TEST(t11_added_rules_come_first_and_shipped_ones_are_replaced_in_place),
 		TEST(t12_what_a_check_adds_stands_in_order),
 		TEST(t13_problems_can_be_shown_in_colour),
 		TEST(t14_a_file_that_cannot_be_shown_is_no_harm),
