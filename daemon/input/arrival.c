@@ -95,6 +95,8 @@ static enum outcome_of_arrival
 displace(struct follow *follow, struct generation *current, const struct arrival *arrival)
 {
 	enum whereabouts where = drain_find_old(follow, current);
+	if (where == HIDDEN)
+		return ARRIVAL_LATER;
 	if (!drain_prove(follow, current))
 		return ARRIVAL_NEW;
 	if (current->fd >= 0 && !current->at_end) {

@@ -2,6 +2,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/input/follow_parts.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 
@@ -61,6 +62,10 @@ drain_find_old(struct follow *follow, struct generation *generation)
 	struct object_look look;
 	if (generation->fd < 0) {
 		int fd = sibling_find(follow, generation);
+		if (fd < 0 && descriptor_is_short(errno)) {
+			stream_set_busy(follow, generation->stream);
+			return HIDDEN;
+		}
 		if (fd < 0) {
 			generation->vanished = !generation->proven;
 			generation->stream->situation += !generation->unlinked;
@@ -68,7 +73,7 @@ drain_find_old(struct follow *follow, struct generation *generation)
 			return GONE;
 		}
 		generation_set_fd(follow, generation, fd);
-		generation->at_end = false;
+		generation->at_end = generation->at_end && generation->proven;
 	}
 	if (!object_look_into(generation->fd, &look)) {
 		generation_close(follow, generation);
@@ -127,11 +132,17 @@ finish(struct follow *follow, struct generation *generation)
 	generation_enter(follow, generation, GENERATION_DONE, "read to its end");
 }
 
+static bool
+is_quiet(const struct follow *follow, const struct generation *generation)
+{
+	return follow->now - generation->quiet_since >= DRAIN_QUIET;
+}
+
 /* At its end, nobody can add, and a line that is not whole has had its time. */
 static bool
 is_drained(struct follow *follow, const struct generation *generation)
 {
-	bool quiet = follow->now - generation->quiet_since >= DRAIN_QUIET;
+	bool quiet = is_quiet(follow, generation);
 	if (generation->fd < 0)
 		return quiet;
 	if (!generation->at_end)
@@ -148,8 +159,9 @@ is_drained(struct follow *follow, const struct generation *generation)
 static bool
 find_draining(struct follow *follow, struct generation *generation)
 {
-	if (generation->fd >= 0 || generation_has_object(generation))
-		drain_find_old(follow, generation);
+	if ((generation->fd >= 0 || generation_has_object(generation)) &&
+		drain_find_old(follow, generation) == HIDDEN)
+		return false;
 	if (!drain_prove(follow, generation))
 		return false;
 	if (generation->fd < 0)
@@ -161,10 +173,27 @@ find_draining(struct follow *follow, struct generation *generation)
 	return true;
 }
 
+/* It need not be opened again but for a last line without newline. */
+static bool
+rests(const struct follow *follow, const struct generation *generation)
+{
+	struct object_look look;
+	return generation->fd < 0 && object_look_at(generation->position.seen_at, &look) &&
+	       generation_is_parked(generation, &look) &&
+	       (generation->partial == 0 || !is_quiet(follow, generation));
+}
+
 void
 drain_look(struct follow *follow, struct generation *generation)
 {
 	const struct position *position = &generation->position;
+	if (rests(follow, generation)) {
+		if (is_quiet(follow, generation))
+			finish(follow, generation);
+		else
+			stream_set_busy(follow, generation->stream);
+		return;
+	}
 	if (!position->packed && !find_draining(follow, generation))
 		return;
 	if (position->packed && generation->fd < 0) {

@@ -254,21 +254,34 @@ set_absent(struct follow *follow, struct folder *folder)
 	folder->changed_at = 0;
 }
 
+/* Said once; tried again with the next sweep. */
+static void
+note_trouble(struct folder *folder, int code)
+{
+	if (code == ENOENT || code == ENOTDIR)
+		return;
+	if (code)
+		folder->changed_at = 0;
+	if (code && folder->trouble != code)
+		log_warning("cannot list %s: %s", folder->path, strerrordesc_np(code));
+	else if (!code && folder->trouble)
+		log_notice("%s can be listed again", folder->path);
+	folder->trouble = code;
+}
+
 static void
 list_entries(struct follow *follow, struct folder *folder)
 {
-	DIR *dir = opendir(folder->path);
-	if (!dir) {
-		if (errno != ENOENT && errno != ENOTDIR)
-			log_warning("cannot list %s: %s", folder->path, strerrordesc_np(errno));
+	DIR *dir = descriptor_open_folder(follow, folder->path);
+	note_trouble(folder, dir ? 0 : errno);
+	if (!dir)
 		return;
-	}
 	struct dirent *entry;
 	while ((entry = readdir(dir))) {
 		++*follow->steps;
 		take_entry(follow, folder, entry);
 	}
-	closedir(dir);
+	descriptor_close_folder(follow, dir);
 }
 
 /* The watch comes first: what changes while the folder is listed is then told. */

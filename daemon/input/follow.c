@@ -189,6 +189,9 @@ follow_new(const struct follow_setup *setup, struct err *err)
 	follow->due_folders_end = &follow->due_folders;
 	follow->next_sweep = TIME_NONE;
 	follow->next_busy = TIME_NONE;
+	follow->short_at = TIME_NONE;
+	follow->spare_fd = -1;
+	descriptor_keep_spare(follow);
 	follow->watch = watch_new(setup->config->watch);
 	restore_all(follow, setup->positions, setup->position_count);
 	folder_start(follow);
@@ -211,6 +214,8 @@ follow_free(struct follow *follow)
 	rules_free(follow->rules);
 	config_input_free(follow->config);
 	watch_free(follow->watch);
+	if (follow->spare_fd >= 0)
+		close(follow->spare_fd);
 	free(follow->dirty);
 	free(follow->buffer);
 	free(follow);
@@ -279,6 +284,7 @@ sweep(struct follow *follow)
 	follow->sweeps++;
 	follow->next_sweep = follow->now + follow->config->poll_interval;
 	follow->wake = false;
+	descriptor_say_plenty(follow);
 	if (watch_retry(follow->watch, follow->now))
 		set_all_folders_due(follow);
 	else
@@ -315,7 +321,10 @@ look_at_due(struct follow *follow)
 		folder->due = false;
 		folder_list(follow, folder);
 	}
+	/* Each look may open a file: what is open and not read yet comes first. */
 	for (int i = 0; i < TURN_LOOKS && follow->due; i++) {
+		if (follow->ready && !descriptor_is_left(follow))
+			break;
 		struct stream *stream = follow->due;
 		follow->due = stream->due_next;
 		if (!follow->due)

@@ -37,6 +37,11 @@ follow_gap(struct follow *follow, enum gap_reason reason, const struct generatio
 void
 follow_trouble(struct follow *follow, struct stream *stream, int code, const char *what)
 {
+	if (descriptor_is_short(code)) {
+		stream->retry_at = follow->now + BUSY_INTERVAL;
+		stream_set_busy(follow, stream);
+		return;
+	}
 	if (stream->trouble != code) {
 		log_warning("cannot %s %s: %s", what, stream->path, strerrordesc_np(code));
 		if (!stream->trouble)
@@ -74,7 +79,7 @@ follow_open_arrival(struct follow *follow, struct stream *stream, struct arrival
 	struct object_look look;
 	if (stream->trouble && follow->now < stream->retry_at)
 		return false;
-	arrival->fd = object_open(stream->path);
+	arrival->fd = descriptor_open(follow, stream->path);
 	if (arrival->fd < 0) {
 		if (errno != ENOENT)
 			follow_trouble(follow, stream, errno, "open");

@@ -7,12 +7,13 @@
 #include "daemon/input/object.h"
 #include "daemon/input/watch.h"
 
+#include <dirent.h>
 #include <uthash.h>
 
 /*
- * What the files of the follower share. Owners: generation.c has generations, their states, keys
- * and descriptors; folder.c folders and streams; sibling.c what stands beside a stream; tail.c
- * reading; follow_look.c decides; follow.c drives.
+ * What the files of the follower share. Owners: generation.c has generations, their states, and
+ * keys; descriptor.c what is open; folder.c folders and streams; sibling.c what stands beside a
+ * stream; tail.c reading; follow_look.c decides; follow.c drives.
  *
  * A stream is a followed path: its generations, oldest first. At most one of them stands at the
  * path (ACTIVE or HELD), and it is the last.
@@ -107,6 +108,7 @@ struct folder {
 	bool blind;	    /* others write here unseen: a shrink is believed at the second look */
 	int64_t changed_at; /* modification time at the last listing */
 	int64_t listed_at;  /* wall clock, nanoseconds */
+	int trouble;	    /* errno of the last listing, 0 for none */
 	struct folder *due_next;
 	UT_hash_handle hh;
 };
@@ -131,6 +133,8 @@ struct follow {
 	struct stream *ready;
 	struct generation *open;
 	size_t open_count, open_limit;
+	int spare_fd;	  /* given up while a folder is listed; -1 for none */
+	int64_t short_at; /* of the last want of descriptors; TIME_NONE for none that stands */
 	struct generation **dirty;
 	size_t dirty_count;
 	uint8_t *buffer;
@@ -181,12 +185,6 @@ generation_has_object(const struct generation *generation)
 void
 generation_seen_at(struct follow *follow, struct generation *generation, const char *path);
 void
-generation_set_fd(struct follow *follow, struct generation *generation, int fd);
-void
-generation_close(struct follow *follow, struct generation *generation);
-void
-generation_touch(struct follow *follow, struct generation *generation);
-void
 generation_on_chunk(
 	struct follow *follow, const struct ledger_entry *entry, struct generation *generation);
 void
@@ -197,6 +195,31 @@ generation_compare(struct follow *follow, const struct generation *generation,
 
 enum content_verdict
 generation_verify(struct follow *follow, const struct generation *generation, int fd);
+
+/* descriptor.c */
+void
+generation_set_fd(struct follow *follow, struct generation *generation, int fd);
+void
+generation_close(struct follow *follow, struct generation *generation);
+void
+generation_touch(struct follow *follow, struct generation *generation); /* used just now */
+/* Closed for want of descriptors when it was read up, and its object is still as it was then. */
+bool
+generation_is_parked(const struct generation *generation, const struct object_look *look);
+bool
+descriptor_is_left(const struct follow *follow); /* within the bound, or where one is closed */
+bool
+descriptor_is_short(int code); /* the error says nothing about the file */
+int
+descriptor_open(struct follow *follow, const char *path); /* as object_open */
+DIR *
+descriptor_open_folder(struct follow *follow, const char *path); /* as opendir(3) */
+void
+descriptor_close_folder(struct follow *follow, DIR *dir);
+void
+descriptor_keep_spare(struct follow *follow);
+void
+descriptor_say_plenty(struct follow *follow);
 
 /* folder.c */
 struct stream *
@@ -263,6 +286,7 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 enum whereabouts {
 	STILL_LINKED,
 	GONE,
+	HIDDEN, /* cannot be told for want of descriptors: asked again */
 };
 
 /* Looks where the object went that stood at the path; opens it where it can still be had. */

@@ -4,8 +4,6 @@
 #include "daemon/input/follow_parts.h"
 
 #include <stdlib.h>
-#include <unistd.h>
-#include <utlist.h>
 
 static const char *const STATE_NAME[GENERATION_STATES] = {
 	[GENERATION_ACTIVE] = "active",
@@ -177,57 +175,6 @@ generation_seen_at(struct follow *follow, struct generation *generation, const c
 	free(generation->position.seen_at);
 	generation->position.seen_at = mem_text(path);
 	generation_mark(follow, generation);
-}
-
-void
-generation_close(struct follow *follow, struct generation *generation)
-{
-	if (generation->fd < 0)
-		return;
-	close(generation->fd);
-	generation->fd = -1;
-	DL_DELETE(follow->open, generation);
-	follow->open_count--;
-}
-
-/* Only what can be opened again, and is read to its end, may be closed for want of descriptors. */
-static bool
-is_spare(const struct generation *generation)
-{
-	return generation->position.state == GENERATION_ACTIVE && generation->at_end &&
-	       !generation->unlinked && generation->stream->missing_since == TIME_NONE &&
-	       generation->seen.links > 0;
-}
-
-static void
-close_unused(struct follow *follow)
-{
-	struct generation *at, *next;
-	DL_FOREACH_SAFE (follow->open, at, next) {
-		if (follow->open_count < follow->open_limit)
-			return;
-		if (is_spare(at))
-			generation_close(follow, at);
-	}
-}
-
-void
-generation_set_fd(struct follow *follow, struct generation *generation, int fd)
-{
-	generation_close(follow, generation);
-	close_unused(follow);
-	generation->fd = fd;
-	DL_APPEND(follow->open, generation);
-	follow->open_count++;
-}
-
-void
-generation_touch(struct follow *follow, struct generation *generation)
-{
-	if (generation->fd < 0 || !generation->next)
-		return;
-	DL_DELETE(follow->open, generation);
-	DL_APPEND(follow->open, generation);
 }
 
 void

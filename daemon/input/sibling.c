@@ -4,37 +4,27 @@
 #include "daemon/input/packed.h"
 #include "daemon/input/siblings.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-/* -1 where what is opened is not what was looked at. */
-static int
-open_sibling(const struct sibling *sibling, struct object_look *look)
-{
-	int fd = object_open(sibling->path);
-	if (fd < 0)
-		return -1;
-	if (object_look_into(fd, look) && object_is_same(look, &sibling->look))
-		return fd;
-	close(fd);
-	return -1;
-}
 
 static int
 find_by_name(struct follow *follow, struct generation *generation, const struct object_key *key)
 {
 	struct siblings siblings = siblings_find(follow, generation->stream);
-	int fd = -1;
+	int fd = -1, code = siblings.trouble ? siblings.trouble : ENOENT;
 	for (size_t i = 0; i < siblings.count && fd < 0; i++) {
 		struct object_look look;
 		if (!object_key_equal(&siblings.item[i].key, key))
 			continue;
-		fd = open_sibling(&siblings.item[i], &look);
+		fd = siblings_open(follow, &siblings.item[i], &look);
 		if (fd >= 0)
 			generation_seen_at(follow, generation, siblings.item[i].path);
+		else if (descriptor_is_short(errno))
+			code = errno;
 	}
 	siblings_fini(&siblings);
+	errno = code;
 	return fd;
 }
 
@@ -43,16 +33,19 @@ sibling_find(struct follow *follow, struct generation *generation)
 {
 	struct object_key key = {.length = generation->position.object_length};
 	memcpy(key.byte, generation->position.object, OBJECT_KEY_MAX);
+	errno = ENOENT;
 	if (key.length == 0 || generation->position.packed)
 		return -1;
 	int fd = find_by_name(follow, generation, &key);
-	if (fd >= 0)
+	if (fd >= 0 || errno != ENOENT)
 		return fd;
-	int folder = open(generation->stream->folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int folder = descriptor_open(follow, generation->stream->folder->path);
 	if (folder < 0)
 		return -1;
 	fd = object_open_key(folder, &key);
+	int code = errno;
 	close(folder);
+	errno = code;
 	return fd;
 }
 
@@ -146,11 +139,11 @@ is_settled(struct follow *follow, struct stream *stream, int fd, const struct me
 }
 
 static int
-open_own(const struct generation *generation)
+open_own(struct follow *follow, const struct generation *generation)
 {
 	struct object_look look;
 	struct object_key key;
-	int fd = object_open(generation->position.seen_at);
+	int fd = descriptor_open(follow, generation->position.seen_at);
 	if (fd < 0)
 		return -1;
 	if (object_look_into(fd, &look) && object_key_of(fd, NULL, &look, &key) &&
@@ -172,8 +165,8 @@ is_equal_so_far(int own, int fd, uint64_t size)
 
 /* Digests may not reach to where two files part; where both can be read they are compared. */
 static bool
-is_copy_of_live(
-	const struct generation *generation, int fd, uint64_t size, enum content_verdict verdict)
+is_copy_of_live(struct follow *follow, const struct generation *generation, int fd, uint64_t size,
+	enum content_verdict verdict)
 {
 	if (verdict == CONTENT_DIFFERS)
 		return false;
@@ -183,7 +176,7 @@ is_copy_of_live(
 		return false;
 	if (generation->fd >= 0)
 		return is_equal_so_far(generation->fd, fd, size);
-	int own = open_own(generation);
+	int own = open_own(follow, generation);
 	if (own < 0)
 		return generation->position.offset > 0;
 	bool equal = is_equal_so_far(own, fd, size);
@@ -213,7 +206,7 @@ compare_all(struct follow *follow, struct stream *stream, const struct sibling *
 		if (verdict == CONTENT_UNREADABLE || verdict == CONTENT_EMPTY)
 			return KIND_UNDECIDED;
 		if (!is_gone(generation)) {
-			if (is_copy_of_live(generation, fd, look->size, verdict))
+			if (is_copy_of_live(follow, generation, fd, look->size, verdict))
 				kind = KIND_UNDECIDED;
 			if (generation->shrunk && verdict == CONTENT_WHOLE &&
 				look->size > generation->position.offset)
@@ -367,7 +360,7 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 	struct object_look look;
 	if (sibling->look.size == 0)
 		return;
-	int fd = open_sibling(sibling, &look);
+	int fd = siblings_open(follow, sibling, &look);
 	if (fd < 0)
 		return;
 	bool is_packed = packed_is_named(sibling->path);
@@ -398,7 +391,7 @@ check_done(struct follow *follow, struct generation *generation, const struct si
 {
 	struct position *position = &generation->position;
 	struct object_look look;
-	int fd = open_sibling(sibling, &look);
+	int fd = siblings_open(follow, sibling, &look);
 	if (fd < 0)
 		return;
 	enum content_verdict verdict = generation_verify(follow, generation, fd);
@@ -427,7 +420,9 @@ static void
 check_draining(struct follow *follow, struct generation *generation, const struct sibling *sibling)
 {
 	struct object_look look;
-	int fd = generation->fd < 0 ? open_sibling(sibling, &look) : -1;
+	if (generation->fd >= 0 || generation_is_parked(generation, &sibling->look))
+		return;
+	int fd = siblings_open(follow, sibling, &look);
 	if (fd < 0)
 		return;
 	enum content_verdict verdict = generation_verify(follow, generation, fd);
@@ -502,7 +497,7 @@ sibling_claims(struct follow *follow, struct stream *stream, const char *path,
 			stream_set_busy(follow, stream);
 			return true;
 		}
-		int fd = open_sibling(&sibling, &now);
+		int fd = siblings_open(follow, &sibling, &now);
 		if (fd < 0)
 			continue;
 		enum sibling_kind kind =
@@ -555,6 +550,11 @@ sibling_check(struct follow *follow, struct stream *stream)
 	if (stream->count == 0)
 		return;
 	struct siblings siblings = siblings_find(follow, stream);
+	if (siblings.trouble) {
+		stream_set_busy(follow, stream);
+		siblings_fini(&siblings);
+		return;
+	}
 	note_listed(stream, &siblings);
 	for (size_t i = 0; i < siblings.count; i++)
 		check(follow, stream, &siblings.item[i]);
@@ -568,7 +568,7 @@ static void
 take_as_read(struct follow *follow, struct stream *stream, const struct sibling *sibling)
 {
 	struct object_look look;
-	int fd = open_sibling(sibling, &look);
+	int fd = siblings_open(follow, sibling, &look);
 	if (fd < 0)
 		return;
 	struct generation *generation = generation_new(follow, stream, 0);

@@ -3,9 +3,10 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/mem.h"
 
-#include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void
 add_literal(struct buf *out, struct span text)
@@ -107,18 +108,20 @@ add_sibling(struct siblings *siblings, const char *folder, const char *name)
 }
 
 static void
-list_siblings(
-	struct siblings *siblings, const char *folder, const char *pattern, const char *stream)
+list_siblings(struct follow *follow, struct siblings *siblings, const char *folder,
+	const char *pattern, const char *stream)
 {
-	DIR *dir = opendir(folder);
+	DIR *dir = descriptor_open_folder(follow, folder);
 	struct dirent *entry;
+	if (!dir && descriptor_is_short(errno))
+		siblings->trouble = errno;
 	if (!dir)
 		return;
 	while ((entry = readdir(dir))) {
 		if (entry->d_type != DT_DIR && is_named(pattern, stream, span_of(entry->d_name)))
 			add_sibling(siblings, folder, entry->d_name);
 	}
-	closedir(dir);
+	descriptor_close_folder(follow, dir);
 }
 
 /* The number at the end of "a.log.12", 0 where there is none or it is a date. */
@@ -147,9 +150,9 @@ by_age(const void *a, const void *b)
 }
 
 struct siblings
-siblings_find(const struct follow *follow, const struct stream *stream)
+siblings_find(struct follow *follow, const struct stream *stream)
 {
-	struct siblings siblings = {NULL, 0};
+	struct siblings siblings = {.item = NULL};
 	const struct config_list *rotated = &follow->config->rotated;
 	for (size_t i = 0; i < rotated->count; i++) {
 		const char *pattern = rotated->item[i], *slash = strrchr(pattern, '/');
@@ -157,12 +160,25 @@ siblings_find(const struct follow *follow, const struct stream *stream)
 			       : pattern[0] == '/' ? mem_copy(pattern, (size_t)(slash - pattern))
 						   : mem_format("%s/%.*s", stream->folder->path,
 							     (int)(slash - pattern), pattern);
-		list_siblings(&siblings, folder, slash ? slash + 1 : pattern, stream->name);
+		list_siblings(follow, &siblings, folder, slash ? slash + 1 : pattern, stream->name);
 		free(folder);
 	}
 	if (siblings.count)
 		qsort(siblings.item, siblings.count, sizeof *siblings.item, by_age);
 	return siblings;
+}
+
+int
+siblings_open(struct follow *follow, const struct sibling *sibling, struct object_look *look)
+{
+	int fd = descriptor_open(follow, sibling->path);
+	if (fd < 0)
+		return -1;
+	if (object_look_into(fd, look) && object_is_same(look, &sibling->look))
+		return fd;
+	close(fd);
+	errno = ENOENT;
+	return -1;
 }
 
 void

@@ -13,6 +13,7 @@ struct sibling {
 struct siblings {
 	struct sibling *item;
 	size_t count;
+	int trouble; /* errno where a folder could not be listed for want of descriptors */
 };
 
 /*
@@ -20,7 +21,10 @@ struct siblings {
  * "../old/{stem}-*".
  */
 struct siblings
-siblings_find(const struct follow *follow, const struct stream *stream);
+siblings_find(struct follow *follow, const struct stream *stream);
+/* -1 with errno set; ENOENT where what is opened is not what was looked at. */
+int
+siblings_open(struct follow *follow, const struct sibling *sibling, struct object_look *look);
 void
 siblings_fini(struct siblings *siblings);
 

@@ -242,12 +242,13 @@ step_copied(struct model *m)
 }
 
 static void
-run(uint64_t seed, bool copied)
+run(uint64_t seed, bool copied, size_t max_open)
 {
 	const char *only = getenv("AIWATCH_MODEL_ONLY");
 	if (only && copied != (strcmp(only, "copied") == 0))
 		return;
 	struct model m = {.w = world_new("a.log"), .random = seed * 77 + copied};
+	m.w->max_open = max_open;
 	m.verbose = getenv("AIWATCH_MODEL_VERBOSE");
 	append(m.w, "a.log", 0, m.next = 1);
 	world_start(m.w);
@@ -285,7 +286,7 @@ t01_local_log_is_read_once(void **state)
 	(void)state;
 	uint64_t seed = number("AIWATCH_MODEL_SEED", 1), runs = number("AIWATCH_MODEL_RUNS", 40);
 	for (uint64_t i = 0; i < runs; i++)
-		run(seed + i, false);
+		run(seed + i, false, 0);
 }
 
 static void
@@ -294,7 +295,19 @@ t02_copied_log_is_read_once(void **state)
 	(void)state;
 	uint64_t seed = number("AIWATCH_MODEL_SEED", 1), runs = number("AIWATCH_MODEL_RUNS", 40);
 	for (uint64_t i = 0; i < runs; i++)
-		run(seed + i, true);
+		run(seed + i, true, 0);
+}
+
+/* What stands somewhere under a name is closed, and opened again where it changed. */
+static void
+t03_one_descriptor_is_enough(void **state)
+{
+	(void)state;
+	uint64_t seed = number("AIWATCH_MODEL_SEED", 1), runs = number("AIWATCH_MODEL_RUNS", 40);
+	for (uint64_t i = 0; i < runs; i++) {
+		run(seed + i, false, 1);
+		run(seed + i, true, 1);
+	}
 }
 
 int
@@ -303,6 +316,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t01_local_log_is_read_once),
 		cmocka_unit_test(t02_copied_log_is_read_once),
+		cmocka_unit_test(t03_one_descriptor_is_enough),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

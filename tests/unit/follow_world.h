@@ -33,6 +33,7 @@ struct world {
 	struct follow *follow;
 	int64_t now, wall;
 	uint64_t serial;
+	size_t max_open;  /* 0: the usual */
 	bool uncommitted; /* batches are lost as by a kill */
 	struct position *position;
 	size_t positions;
@@ -77,6 +78,7 @@ world_start_in(struct world *w, bool lost_state)
 			.read_ledger = world_read_ledger,
 			.ledger_owner = w,
 			.lost_state = lost_state,
+			.max_open = w->max_open,
 		},
 		&err);
 	if (!w->follow)
