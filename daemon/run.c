@@ -7,7 +7,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+enum { NOFILE_MOST = 65536 };
 
 /* Signals reach the engine's loop only; threads that are started later inherit the mask. */
 static void
@@ -19,6 +22,17 @@ block_signals(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/* As many files as the system lets a process have. */
+static void
+raise_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max < NOFILE_MOST ? limit.rlim_max : NOFILE_MOST;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static int
@@ -35,6 +49,7 @@ run(const char *config_path, int argc, char **argv)
 	if (optind < argc)
 		return verb_usage_error(&VERB_RUN, "\"%s\" is not wanted", argv[optind]);
 	block_signals();
+	raise_limit();
 	struct config *config = setup_config(config_path, false);
 	if (!config)
 		return EXIT_CONFIG;

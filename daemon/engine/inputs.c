@@ -6,6 +6,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+
+/* Descriptors that an input keeps open. */
+enum { OPEN_LEAST = 8, OPEN_MOST = 4096 };
 
 struct slot {
 	struct input *input;
@@ -25,6 +29,7 @@ struct inputs {
 	size_t leaving_count;
 	struct rules *rules;
 	bool report_activity;
+	size_t max_open;
 	bool has_stopped; /* all of them */
 };
 
@@ -69,6 +74,7 @@ make_input(struct inputs *inputs, const struct config_input *config, struct err 
 			.ledger_owner = inputs->store,
 			.lost_state = inputs->lost_state,
 			.report_activity = inputs->report_activity,
+			.max_open = inputs->max_open,
 		},
 		err);
 out:
@@ -88,12 +94,23 @@ find_running(const struct inputs *inputs, const char *name)
 	return NULL;
 }
 
+/* Half of what the process may open is the inputs', the rest the store's and the sinks'. */
+static size_t
+share_of_descriptors(size_t inputs)
+{
+	struct rlimit limit = {.rlim_cur = 1024};
+	getrlimit(RLIMIT_NOFILE, &limit);
+	size_t share = (size_t)limit.rlim_cur / 2 / (inputs ? inputs : 1);
+	return share < OPEN_LEAST ? OPEN_LEAST : share > OPEN_MOST ? OPEN_MOST : share;
+}
+
 bool
 inputs_prepare(
 	struct inputs *inputs, const struct config *config, struct rules *rules, struct err *err)
 {
 	inputs->rules = rules;
 	inputs->report_activity = config->correlation.silent_after > 0;
+	inputs->max_open = share_of_descriptors(config->input_count);
 	inputs->prepared = mem_array(config->input_count, sizeof *inputs->prepared);
 	for (size_t i = 0; i < config->input_count; i++) {
 		struct slot *slot = &inputs->prepared[i];

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -22,6 +21,7 @@ enum {
 	TURN_FOLDERS = 256,
 	TURN_LOOKS = 2048,
 	BLOCK = 256 * 1024,
+	OPEN_USUAL = 256,
 };
 
 /* Siblings that changed unseen are looked for at every sweep; with inotify at every twelfth. */
@@ -95,17 +95,6 @@ take_over(struct follow *follow, const struct config_input *config, struct rules
 	follow->glob = made->glob;
 	follow->globs = made->globs;
 	set_room(follow);
-}
-
-static size_t
-open_limit(size_t asked)
-{
-	struct rlimit limit = {.rlim_cur = 1024};
-	getrlimit(RLIMIT_NOFILE, &limit);
-	size_t quarter = (size_t)limit.rlim_cur / 4;
-	if (asked)
-		return asked;
-	return quarter < 16 ? 16 : quarter > 4096 ? 4096 : quarter;
 }
 
 static int
@@ -183,7 +172,7 @@ follow_new(const struct follow_setup *setup, struct err *err)
 	follow->lost_state = setup->lost_state;
 	follow->read_ledger = setup->read_ledger;
 	follow->ledger_owner = setup->ledger_owner;
-	follow->open_limit = open_limit(setup->max_open);
+	follow->open_limit = setup->max_open ? setup->max_open : OPEN_USUAL;
 	follow->steps = setup->steps ? setup->steps : &follow->own_steps;
 	follow->due_end = &follow->due;
 	follow->due_folders_end = &follow->due_folders;

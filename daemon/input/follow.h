@@ -27,7 +27,7 @@ struct follow_setup {
 	bool lost_state;
 	bool report_activity;
 	_Atomic uint64_t *steps; /* counts what is done, as a sign of life; may be NULL */
-	size_t max_open;	 /* descriptors kept open; 0: by the process's limit */
+	size_t max_open;	 /* descriptors kept open; 0: the usual number */
 };
 
 /* NULL with a sentence where a pattern, the template, the encoding or the time zone is wrong. */

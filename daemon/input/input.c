@@ -86,6 +86,7 @@ input_new(const struct input_setup *setup, struct err *err)
 			.lost_state = setup->lost_state,
 			.steps = &input->steps,
 			.report_activity = setup->report_activity,
+			.max_open = setup->max_open,
 		},
 		err);
 	if (!input->follow) {

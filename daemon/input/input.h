@@ -45,6 +45,7 @@ struct input_setup {
 	void *ledger_owner;
 	bool lost_state;
 	bool report_activity; /* fill batch.active_sites */
+	size_t max_open;      /* descriptors kept open; 0: the usual number */
 };
 
 struct input *
