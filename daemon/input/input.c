@@ -17,9 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long a full queue may keep the thread before it shows a sign of life, and how old the costly
- * part of the status may get. */
-#define PUT_WAIT   (SECOND / 5)
+/* How long a full queue may keep the thread before it shows a sign of life. */
+#define PUT_WAIT (SECOND / 5)
+
+/* With more files than so many, how old the status may get: it costs a look at each. */
+enum { STATUS_FILES = 1000 };
 #define STATUS_AGE SECOND
 
 /* An idle thread shows a sign of life so often; one that shows none for so long hangs. */
@@ -124,12 +126,13 @@ take_order(struct input *input)
 	free_order(order);
 }
 
-/* Files and lag are counted anew at most once a second. */
+/* Before the batch is put: who has seen an event finds its bytes counted. */
 static void
 publish(struct input *input, int64_t now)
 {
 	struct input_status status;
-	if (!input->status_is_old || (input->status_at && now - input->status_at < STATUS_AGE))
+	if (!input->status_is_old ||
+		(input->status.files > STATUS_FILES && now - input->status_at < STATUS_AGE))
 		return;
 	input->status_is_old = false;
 	follow_get_status(input->follow, &status);

@@ -133,10 +133,7 @@ t04_status_tells_what_is_known(void **state)
 	append(w, "a.log", 0, 10);
 	run_start(&run, w, 64);
 	run_until(&run, 10);
-	int64_t deadline = clock_monotonic() + 20 * SECOND;
-	do
-		input_get_status(run.input, &status);
-	while (status.lines_read < 10 && clock_monotonic() < deadline);
+	input_get_status(run.input, &status);
 	assert_string_equal(status.name, "test");
 	assert_string_equal(status.watch, "poll: as configured");
 	assert_int_equal(status.files, 1);
@@ -149,6 +146,8 @@ t04_status_tells_what_is_known(void **state)
 	append(w, "a.log", 10, 20);
 	input_wake(run.input);
 	run_until(&run, 20);
+	input_get_status(run.input, &status);
+	assert_int_equal(status.lines_read, 20);
 	expect_once(w, 20, true);
 	run_stop(&run);
 	world_free(w);
