@@ -129,6 +129,7 @@ tsan: ## unit and system tests, built to watch threads
 CALM = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: valgrind
+valgrind: export SLOWNESS = 20
 valgrind: ## unit tests under valgrind
 	@$(MAKE) test-unit RUNNER="valgrind -q --error-exitcode=9 --leak-check=full \
 		--show-leak-kinds=definite --errors-for-leak-kinds=definite \

