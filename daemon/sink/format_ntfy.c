@@ -6,10 +6,11 @@
 
 /*
  * ntfy, published as JSON: the topic is the last part of the URL, and the message goes to the
- * server's root. A message has at most 4,096 bytes, else it becomes an attachment; a title is kept
- * to one line of a telephone. Whoever knows the topic may read and post.
+ * server's root. A message has at most 4,096 bytes, else it becomes an attachment, and the body
+ * twice as many, of which escapes may take half; a title is kept to one line of a telephone.
+ * Whoever knows the topic may read and post.
  */
-enum { TITLE_MAX = 250, MESSAGE_MAX = 4000, LINE_MAX_BYTES = 600, TOPIC_MAX = 64 };
+enum { TITLE_MAX = 250, MESSAGE_MAX = 3600, LINE_MAX_BYTES = 600, TOPIC_MAX = 64 };
 
 static char *
 aim_ntfy(const char *url, struct format_settings *settings, struct err *err)

@@ -521,7 +521,8 @@ t15_ntfy_gets_the_topic_from_the_address(void **unused)
 	memset(text, '"', LONG);
 	alert = dressed_alert(text);
 	posted = preview(config, &alert);
-	assert_true(strlen(text_at(posted.document, "message")) <= 4000);
+	assert_true(strlen(text_at(posted.document, "message")) <= 4096);
+	assert_true(strlen(posted.body) <= 8192);
 	assert_true(strlen(text_at(posted.document, "title")) <= 250);
 	posted_fini(&posted);
 	free(text);
