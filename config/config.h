@@ -101,6 +101,7 @@ struct config_sink {
 	char *format;
 	struct config_secret routing_key; /* pagerduty */
 	char *body;			  /* template */
+	char *content_type;		  /* template; NULL for text/plain */
 	struct config_secret secret;
 	struct config_secret bearer;
 	struct config_pairs basic; /* empty, or user and password */

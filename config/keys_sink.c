@@ -132,6 +132,14 @@ static const struct config_key SINK_KEY[] = {
 		.help = "of template: text with {{field}} and {{field|filter}}; filters: text json "
 			"xml "
 			"url upper lower"},
+	{.name = "content_type",
+		.type = KEY_TEXT,
+		AT(config_sink, content_type),
+		.for_type = WEBHOOK,
+		.check = check_line,
+		.most = 255,
+		.help = "of template: what the body is, text/plain; charset=utf-8 where nothing is "
+			"said"},
 	{.name = "host",
 		.type = KEY_TEXT,
 		AT(config_sink, host),
@@ -171,7 +179,9 @@ static const struct config_key SINK_KEY[] = {
 		.type = KEY_SECRET,
 		AT(config_sink, secret),
 		.for_type = WEBHOOK,
-		.help = "signs each request after Standard Webhooks"},
+		.help = "signs each request after Standard Webhooks: whsec_ and base64, or the key "
+			"itself; two with a blank between them make two signatures, while one "
+			"replaces the other"},
 	{.name = "bearer",
 		.type = KEY_SECRET,
 		AT(config_sink, bearer),
@@ -289,6 +299,7 @@ check_sink(struct config_problems *problems, const void *item, uint64_t given)
 		{"urls", false, IS_ALERTMANAGER},
 		{"routing_key", IS_PAGERDUTY, IS_PAGERDUTY},
 		{"body", IS_TEMPLATE, IS_TEMPLATE},
+		{"content_type", false, IS_TEMPLATE},
 		{"host", false, IS_ICINGA},
 		{"service", false, IS_ICINGA},
 	};

@@ -8,11 +8,12 @@
 
 /* What one format or another needs from the configuration; owned by the webhook. */
 struct format_settings {
-	char *routing_key; /* pagerduty */
-	char *body;	   /* template */
-	char *host;	   /* icinga2: {site} is the site's name */
-	char *service;	   /* the same */
-	char *topic;	   /* ntfy: the last part of the URL */
+	char *routing_key;  /* pagerduty */
+	char *body;	    /* template */
+	char *content_type; /* the same; NULL for the format's own */
+	char *host;	    /* icinga2: {site} is the site's name */
+	char *service;	    /* the same */
+	char *topic;	    /* ntfy: the last part of the URL */
 };
 
 /* One alert to be written. */

@@ -117,8 +117,10 @@ static void
 make_head(const struct webhook_sink *webhook, const char *id, struct span body, bool masked,
 	struct head *head)
 {
+	const char *content_type = webhook->settings.content_type ? webhook->settings.content_type
+								  : webhook->format->content_type;
 	if (!has_header(webhook, "content-type"))
-		add_line(head, mem_format("content-type: %s", webhook->format->content_type));
+		add_line(head, mem_format("content-type: %s", content_type));
 	if (webhook->format->accept && !has_header(webhook, "accept"))
 		add_line(head, mem_format("accept: %s", webhook->format->accept));
 	if (webhook->keys.count > 0)

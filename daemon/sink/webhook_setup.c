@@ -201,6 +201,7 @@ take_settings(struct webhook_sink *webhook, const struct config_sink *config, st
 {
 	webhook->settings.routing_key = mem_text(config->routing_key.value);
 	webhook->settings.body = mem_text(config->body);
+	webhook->settings.content_type = mem_text(config->content_type);
 	webhook->settings.host = mem_text(config->host ? config->host : "{site}");
 	webhook->settings.service =
 		mem_text(config->service ? config->service : "ai-sync-certificate");
@@ -246,6 +247,7 @@ webhook_forget(struct webhook_sink *webhook)
 	free(webhook->password);
 	free(webhook->settings.routing_key);
 	free(webhook->settings.body);
+	free(webhook->settings.content_type);
 	free(webhook->settings.host);
 	free(webhook->settings.service);
 	free(webhook->settings.topic);

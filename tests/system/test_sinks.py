@@ -126,7 +126,7 @@ def test_07_each_format_arrives_as_json(daemon, receiver, monkeypatch, keys):
 def test_08_a_template_arrives_filled_in(daemon, receiver):
     daemon.configure(sinks=[webhook(receiver.url, format="template",
                                     body="{{site}} {{status|upper}}",
-                                    headers={"Content-Type": "text/x-test"})])
+                                    content_type="text/x-test")])
 
     done = daemon.verb("test-alert")
 
