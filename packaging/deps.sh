@@ -16,7 +16,7 @@ packages() {
         echo libcmocka-dev valgrind python3 python3-pytest sqlite3 gzip xz-utils bzip2 zstd
         echo clang libclang-rt-dev # libFuzzer
         # The status page in a browser; axe-core comes by npm: see tests/system/fetch-axe.sh.
-        echo chromium chromium-driver python3-selenium openssl
+        echo chromium chromium-driver python3-selenium python3-jsonschema openssl
         # What rsyslogd, syslog-ng and Icinga 2 link to. They are unpacked, not installed: see
         # tests/system/fetch-receivers.sh.
         echo libboost-coroutine1.74.0 libboost-filesystem1.74.0 libboost-iostreams1.74.0

@@ -115,7 +115,7 @@ class Daemon:
         """Writes the configuration, with the keys given replacing those there."""
         self.keys.update(keys)
         with open(self.config, "w", encoding="utf-8") as file:
-            json.dump(self.keys, file, indent=2)
+            json.dump(self.keys, file, indent=2, ensure_ascii=False)
 
     def log_path(self, site):
         return os.path.join(self.logs, site, "AIUpdateSvc.log")
@@ -236,13 +236,15 @@ class Receiver:
             def do_POST(self):
                 arrived = time.monotonic()
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                request = Receiver.Request(self.path, self.headers, body, arrived)
                 with receiver.lock:
-                    receiver.requests.append(
-                        Receiver.Request(self.path, self.headers, body, arrived))
-                    code = receiver.answers.pop(0) if receiver.answers else 200
+                    receiver.requests.append(request)
+                    code, headers, text = receiver.answer(request)
                 self.send_response(code)
-                self.send_header("Content-Length", "0")
+                for name, value in {**headers, "Content-Length": len(text)}.items():
+                    self.send_header(name, str(value))
                 self.end_headers()
+                self.wfile.write(text)
 
             def log_message(self, *_):
                 pass
@@ -253,6 +255,10 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/alert"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
+
+    def answer(self, request):
+        """The status, headers and body that answer a request."""
+        return self.answers.pop(0) if self.answers else 200, {}, b""
 
     def all(self):
         with self.lock:
