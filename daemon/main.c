@@ -1,9 +1,12 @@
+#include "daemon/base/mem.h"
 #include "daemon/verb.h"
 
+#include <jansson.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -71,6 +74,7 @@ main(int argc, char **argv)
 {
 	const char *config_path = NULL;
 	signal(SIGPIPE, SIG_IGN);
+	json_set_alloc_funcs(mem_new, free); /* no document is read or written by halves */
 	if (!take_config_path(&argc, argv, &config_path))
 		return usage_error("-c wants a FILE behind it");
 	if (argc < 2)

@@ -373,6 +373,8 @@ match_rule(const struct rule *rule, struct rules_scratch *scratch, struct span s
 	const char *start = subject.p ? subject.p : "";
 	int code = pcre2_match(rule->code, (PCRE2_SPTR)start, subject.n, 0, PCRE2_NO_UTF_CHECK,
 		scratch->match, scratch->limits);
+	if (code == PCRE2_ERROR_NOMEMORY)
+		abort();
 	if (code >= 0)
 		return RULES_MATCH;
 	return code == PCRE2_ERROR_NOMATCH ? RULES_NONE : RULES_LIMITED;

@@ -9,18 +9,22 @@
 static const char SQL_LEDGER[] = "SELECT chunk, digest FROM ledger WHERE generation = ?2 AND"
 				 " input = (SELECT id FROM input WHERE name = ?1) ORDER BY chunk";
 
+/* NULL where the column is; without memory SQLite returns it too, which must not pass for that. */
+static char *
+column_text_or_null(sqlite3_stmt *row, int column)
+{
+	char *text = (char *)sqlite3_column_text(row, column);
+	if (!text && sqlite3_column_type(row, column) != SQLITE_NULL)
+		log_fatal("store: out of memory");
+	return text;
+}
+
 /* A column's text, "" for NULL; borrows until the next step. */
 static char *
 column_text(sqlite3_stmt *row, int column)
 {
-	const unsigned char *text = sqlite3_column_text(row, column);
-	return text ? (char *)text : (char *)"";
-}
-
-static char *
-column_text_or_null(sqlite3_stmt *row, int column)
-{
-	return (char *)sqlite3_column_text(row, column);
+	char *text = column_text_or_null(row, column);
+	return text ? text : (char *)"";
 }
 
 static int64_t
