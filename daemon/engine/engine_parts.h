@@ -28,7 +28,7 @@ struct engine {
 	sd_event_source *on_queue;
 	sd_event_source *on_due;  /* what the correlator waits for */
 	sd_event_source *on_life; /* monotonic: the watchdog */
-	sd_event_source *on_wait; /* monotonic: retries of sinks and store, inputs to reap */
+	sd_event_source *on_wait; /* monotonic: retries of sinks and store, inputs to tend */
 
 	struct store *store;
 	sd_event_source *on_rest; /* monotonic: the store's own work */

@@ -11,7 +11,7 @@ enum { TURN_LIMIT = 256 }; /* batches in one transaction */
 #define STORE_RETRY	SECOND /* after a commit that failed; doubled up to */
 #define STORE_RETRY_MAX MINUTE
 #define CLOCK_JUMP	(2 * SECOND) /* less is drift */
-#define REAP_INTERVAL	(SECOND / 2)
+#define TEND_INTERVAL	(SECOND / 2)
 
 static void
 say_transition(const struct transition *transition)
@@ -94,8 +94,8 @@ arm_timers(struct engine *engine)
 	int64_t wait = earlier(outbox_next_due(engine->outbox), upkeep_next_due(engine->upkeep));
 	if (engine->store_retry_at)
 		wait = earlier(wait, engine->store_retry_at);
-	if (inputs_is_reaping(engine->inputs))
-		wait = earlier(wait, monotonic + REAP_INTERVAL);
+	if (inputs_want_tending(engine->inputs))
+		wait = earlier(wait, monotonic + TEND_INTERVAL);
 	arm(engine->on_wait, wait);
 	engine_arm_rest(engine);
 	int64_t due = earlier(
@@ -262,7 +262,7 @@ engine_on_wait(sd_event_source *source, uint64_t at, void *owner)
 	(void)source;
 	(void)at;
 	struct engine *engine = owner;
-	inputs_reap(engine->inputs, on_input_gone, engine);
+	inputs_tend(engine->inputs, on_input_gone, engine);
 	engine_end_turn(engine);
 	return 0;
 }

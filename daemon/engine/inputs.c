@@ -15,6 +15,7 @@ struct slot {
 	struct input *input;
 	const struct config_input *config; /* while prepared */
 	bool is_new;
+	bool is_idle; /* runs, but its thread could not be started yet */
 };
 
 struct inputs {
@@ -84,12 +85,12 @@ out:
 	return input;
 }
 
-static struct input *
+static const struct slot *
 find_running(const struct inputs *inputs, const char *name)
 {
 	for (size_t i = 0; i < inputs->running_count; i++) {
 		if (strcmp(input_name(inputs->running[i].input), name) == 0)
-			return inputs->running[i].input;
+			return &inputs->running[i];
 	}
 	return NULL;
 }
@@ -115,8 +116,10 @@ inputs_prepare(
 	for (size_t i = 0; i < config->input_count; i++) {
 		struct slot *slot = &inputs->prepared[i];
 		slot->config = &config->inputs[i];
-		slot->input = find_running(inputs, slot->config->name);
-		slot->is_new = !slot->input;
+		const struct slot *running = find_running(inputs, slot->config->name);
+		slot->input = running ? running->input : NULL;
+		slot->is_idle = running && running->is_idle;
+		slot->is_new = !running;
 		if (slot->is_new)
 			slot->input = make_input(inputs, slot->config, err);
 		if (!slot->input) {
@@ -158,13 +161,24 @@ is_prepared(const struct inputs *inputs, const struct input *input)
 }
 
 static void
-begin(struct inputs *inputs, struct slot *slot)
+start(struct slot *slot)
 {
 	struct err err = ERR_INIT;
-	if (!slot->is_new)
+	bool was_idle = slot->is_idle;
+	slot->is_idle = !input_start(slot->input, &err);
+	if (slot->is_idle && !was_idle)
+		log_error("input %s does not run yet: %s", input_name(slot->input), err.text);
+	else if (!slot->is_idle && was_idle)
+		log_notice("input %s runs", input_name(slot->input));
+}
+
+static void
+begin(struct inputs *inputs, struct slot *slot)
+{
+	if (slot->is_new)
+		start(slot);
+	else
 		input_configure(slot->input, slot->config, inputs->rules, inputs->report_activity);
-	else if (!input_start(slot->input, &err))
-		log_error("input %s does not run: %s", input_name(slot->input), err.text);
 	slot->is_new = false;
 	slot->config = NULL;
 }
@@ -191,9 +205,13 @@ inputs_adopt(struct inputs *inputs)
 }
 
 void
-inputs_reap(
+inputs_tend(
 	struct inputs *inputs, void (*gone)(void *owner, const struct input *input), void *owner)
 {
+	for (size_t i = 0; i < inputs->running_count; i++) {
+		if (inputs->running[i].is_idle)
+			start(&inputs->running[i]);
+	}
 	for (size_t i = 0; i < inputs->leaving_count;) {
 		struct input *input = inputs->leaving[i];
 		if (!input_stop(input, 0)) {
@@ -207,9 +225,12 @@ inputs_reap(
 }
 
 bool
-inputs_is_reaping(const struct inputs *inputs)
+inputs_want_tending(const struct inputs *inputs)
 {
-	return inputs->leaving_count > 0;
+	bool idle = false;
+	for (size_t i = 0; i < inputs->running_count && !idle; i++)
+		idle = inputs->running[i].is_idle;
+	return idle || inputs->leaving_count > 0;
 }
 
 void

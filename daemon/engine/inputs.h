@@ -9,7 +9,7 @@
  * whole.
  *
  *   inputs_prepare ──► inputs_adopt: new ones start, known ones take their new configuration over,
- *          │                         missing ones are asked to stop and reaped when they have
+ *          │                         missing ones are asked to stop and freed when they have
  *          └─────────► inputs_discard
  */
 struct inputs;
@@ -27,17 +27,19 @@ inputs_prepare(
 void
 inputs_discard(struct inputs *inputs);
 
-/* What was prepared is what runs from now on. A thread that cannot start is logged, and tried no
- * more. */
+/* What was prepared is what runs from now on. A thread that cannot be started is logged. */
 void
 inputs_adopt(struct inputs *inputs);
 
-/* Frees those that have stopped since; `gone` is called before each is freed. */
+/*
+ * Tries again to start what could not be started, and frees those that have stopped since; `gone`
+ * is called before each is freed. To be called now and then while it is wanted.
+ */
 void
-inputs_reap(
+inputs_tend(
 	struct inputs *inputs, void (*gone)(void *owner, const struct input *input), void *owner);
 bool
-inputs_is_reaping(const struct inputs *inputs);
+inputs_want_tending(const struct inputs *inputs);
 
 /* How many run, and how many of them hang: see input_hangs. */
 void
