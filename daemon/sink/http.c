@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -148,13 +149,17 @@ static struct watched *
 watch(struct http *http, curl_socket_t fd, uint32_t events)
 {
 	int own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (own_fd < 0)
+	if (own_fd < 0) {
+		log_warning("a connection cannot be watched: %s", strerrordesc_np(errno));
 		return NULL;
+	}
 	struct watched *watched = mem_new(sizeof *watched);
 	watched->http = http;
 	watched->fd = fd;
-	if (sd_event_add_io(
-		    http->loop, &watched->source, own_fd, events, on_socket_ready, watched) < 0) {
+	int r = sd_event_add_io(
+		http->loop, &watched->source, own_fd, events, on_socket_ready, watched);
+	if (r < 0) {
+		log_warning("a connection cannot be watched: %s", strerrordesc_np(-r));
 		close(own_fd);
 		free(watched);
 		return NULL;
@@ -172,7 +177,11 @@ unwatch(struct watched *watched)
 	free(watched);
 }
 
-/* libcurl says which socket it waits for; what watches it travels as the socket's pointer. */
+/*
+ * libcurl says which socket it waits for; what watches it travels as the socket's pointer. An error
+ * that is returned would end the transfers of this handle for ever: a connection that nobody
+ * watches ends by its time-out, and is tried again.
+ */
 static int
 on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *owner, void *socket)
 {
@@ -186,12 +195,10 @@ on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *owner, void *sock
 	}
 	uint32_t events =
 		((what & CURL_POLL_IN) ? EPOLLIN : 0u) | ((what & CURL_POLL_OUT) ? EPOLLOUT : 0u);
-	if (watched)
-		return sd_event_source_set_io_events(watched->source, events) < 0 ? -1 : 0;
-	watched = watch(http, fd, events);
 	if (!watched)
-		return -1;
-	curl_multi_assign(http->multi, fd, watched);
+		curl_multi_assign(http->multi, fd, watch(http, fd, events));
+	else if (sd_event_source_set_io_events(watched->source, events) < 0)
+		log_warning("a connection cannot be watched");
 	return 0;
 }
 
@@ -212,11 +219,14 @@ on_timer_wanted(CURLM *multi, long milliseconds, void *owner)
 {
 	(void)multi;
 	struct http *http = owner;
-	if (milliseconds < 0)
-		return sd_event_source_set_enabled(http->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
-	if (sd_event_source_set_time_relative(http->timer, (uint64_t)milliseconds * 1000) < 0)
-		return -1;
-	return sd_event_source_set_enabled(http->timer, SD_EVENT_ONESHOT) < 0 ? -1 : 0;
+	int r = milliseconds < 0 ? sd_event_source_set_enabled(http->timer, SD_EVENT_OFF)
+				 : sd_event_source_set_time_relative(
+					   http->timer, (uint64_t)milliseconds * 1000);
+	if (r >= 0 && milliseconds >= 0)
+		r = sd_event_source_set_enabled(http->timer, SD_EVENT_ONESHOT);
+	if (r < 0)
+		log_fatal("cannot set a timer: %s", strerrordesc_np(-r));
+	return 0;
 }
 
 static size_t
