@@ -1,14 +1,24 @@
-# One scripted run, killed at every system call in turn; CRASH holds options of crash_test.py:
-# CRASH="--random 10000" kills at random moments, "--sample 100" at some of the calls.
-$(BUILD)/killer: tests/fault/killer.c
+# One scripted run, killed at every system call in turn, or failing there; CRASH holds options of
+# crash_test.py: CRASH="--random 10000" kills at random moments, "--sample 100" at some of the calls.
+$(BUILD)/tracer: tests/fault/tracer.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
-.PHONY: test-crash
-test-crash: all $(BUILD)/killer ## killed at every system call, and started again
-	@AIWATCH=$(BUILD)/aiwatch KILLER=$(BUILD)/killer PYTHONDONTWRITEBYTECODE=1 \
-		/usr/bin/python3 tests/fault/crash_test.py $(CRASH)
+$(BUILD)/allocator.so: tests/fault/allocator.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=gnu17 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
 
-.PHONY: test-crash-sample
-test-crash-sample: ## the same, what of it can be done in four minutes
-	@$(MAKE) test-crash CRASH="--seconds 240 --seed $(shell date +%j)"
+CRASH_TEST = AIWATCH=$(BUILD)/aiwatch PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/fault/crash_test.py
+
+.PHONY: test-crash
+test-crash: all $(BUILD)/tracer ## killed at every system call, and started again
+	@$(CRASH_TEST) $(CRASH)
+
+.PHONY: test-fault
+test-fault: all $(BUILD)/tracer $(BUILD)/allocator.so ## every system call and allocation failing once
+	@$(CRASH_TEST) --fault EIO,ENOSPC,EMFILE,EACCES,ESTALE,EINTR,ENOMEM,short,memory $(CRASH)
+
+# What make test has time for.
+.PHONY: test-survival
+test-survival: all $(BUILD)/tracer $(BUILD)/allocator.so ## a part of both, and of random kills
+	@$(CRASH_TEST) --fault all --sample 14 --random 150 --jobs 6

@@ -1,18 +1,26 @@
 #!/usr/bin/python3
-"""One scripted run, killed at every system call of it in turn.
+"""One scripted run, killed at every system call of it in turn, or failing there.
 
-The run appends, rotates, pairs, delivers and resolves. After each kill the daemon is started again
-and the run goes on. At the receiver every transition has arrived, in order for each site, none with
-two ids, the same ids as in a run that nobody killed; the states at the end are those of the
-reference.
+The run appends, rotates, pairs, delivers and resolves. Whenever the daemon has ended it is started
+again, as a supervisor would, and the run goes on. At the receiver every transition has arrived, in
+order for each site, none with two ids, the same ids and the same count of lines as in a run that
+nobody disturbed; the states at the end are those of the reference.
 
-crash_test.py [--sample N] [--random N] [--from K] [--to K] [--jobs N] [--seed N] [--keep]
-              [--seconds N]
+crash_test.py [--fault NAME[,NAME...]] [--random N] [--sample N] [--from K] [--to K] [--jobs N]
+              [--seed N] [--seconds N] [--keep]
+
+  --fault    what happens at the chosen call: kill (where nothing else is asked for), an error that
+             the call returns once (EIO, ENOSPC, EMFILE, EACCES, ESTALE, EINTR, ENOMEM), short (half
+             of what was asked for is read or written), memory (an allocation of a library fails),
+             or all of them
+  --random   kills at N random moments: a run is killed again and again
+  --sample   N of the calls, --from and --to: those between; --seconds: as many as can be done
 """
 
 import argparse
 import concurrent.futures
 import http.server
+import itertools
 import json
 import os
 import random
@@ -27,8 +35,9 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 AIWATCH = os.path.abspath(os.environ.get("AIWATCH", os.path.join(BUILD, "aiwatch")))
-KILLER = os.path.abspath(os.environ.get("KILLER", os.path.join(BUILD, "killer")))
-DEADLINE = 30
+TRACER = os.path.join(os.path.dirname(AIWATCH), "tracer")
+ALLOCATOR = os.path.join(os.path.dirname(AIWATCH), "allocator.so")
+DEADLINE = 60
 
 SERVICE = "Asset Intelligence Catalog Sync Service"
 ENROLL = f"{SERVICE} Warning: 0 : %s: WebException trying to enroll: Status = ProtocolError\r\n"
@@ -91,7 +100,8 @@ class Receiver:
         found = {}
         for alert in came:
             what = (alert["kind"], alert["status"], alert["resolution"])
-            entry = (what, alert["id"])
+            lines = alert["occurrences"] if alert["status"] == "resolved" else None
+            entry = (what, alert["id"], lines)
             if entry not in found.setdefault(alert["site"], []):
                 found[alert["site"]].append(entry)
         return found
@@ -101,17 +111,63 @@ class Receiver:
         self.server.server_close()
 
 
-class Trial:
-    """One run, killed at system call `at` (0: never) or after `after` seconds."""
+# What can happen at a chosen call, and the signals that an end by itself may not have: out of
+# memory aborts, which is as good as a kill.
+ERRORS = ("EIO", "ENOSPC", "EMFILE", "EACCES", "ESTALE", "EINTR", "ENOMEM", "short")
+FAULTS = ("kill", *ERRORS, "memory")
+CRASHES = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE,
+           *(128 + number for number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL,
+                                         signal.SIGFPE))}
+KILLED = (137, -signal.SIGKILL)
+KILLS = 8  # random ones, of one run
+ENDS = 4   # by itself, of one run
 
-    def __init__(self, top, name, at=0, after=None):
-        self.directory = os.path.join(top, name)
-        self.name = name
+
+class Disturbance:
+    """`fault` at call `at` (0: never) of the first process; or kills at random, within `span`."""
+
+    def __init__(self, fault="kill", at=0, span=None):
+        self.fault = fault
         self.at = at
-        self.after = after
+        self.span = span
+        self.draw = random.Random(at)
+        self.kills = 0  # those that hit
+
+    def command(self, trial, is_first):
+        """The command line and the environment of a process of the run."""
+        command, environment = [AIWATCH, "run", "-c", trial.file("aiwatch.yml")], dict(os.environ)
+        if self.fault == "memory" and is_first:
+            environment.update(LD_PRELOAD=ALLOCATOR, AIWATCH_FAILS_AT=str(self.at),
+                               AIWATCH_COUNT=trial.file("count"))
+        elif self.span is None and is_first:
+            command = [TRACER, self.fault, str(self.at), trial.file("count")] + command
+        return command, environment
+
+    def kill_later(self, process, over):
+        if not over.wait(self.draw.uniform(0, self.span)):
+            process.kill()  # does nothing where it has been waited for
+
+    def started(self, process, over):
+        if self.span is not None and self.kills < KILLS:
+            threading.Thread(
+                target=self.kill_later, args=(process, over), daemon=True).start()
+
+    def __str__(self):
+        if self.span is not None:
+            return f"killed at random {self.kills} times, seed {self.at}"
+        return f"{self.fault} at call {self.at}" if self.at else "undisturbed"
+
+
+class Trial:
+    """One run of the script."""
+
+    def __init__(self, top, name, disturbance):
+        self.directory = os.path.join(top, name)
+        self.disturbance = disturbance
         self.receiver = Receiver()
         self.process = None
-        self.died = 0
+        self.starts = 0
+        self.ends = 0  # not by a kill
         self.over = threading.Event()
         self.words = []
 
@@ -134,29 +190,40 @@ class Trial:
         with open(self.file("aiwatch.yml"), "w", encoding="utf-8") as out:
             json.dump(document, out)
 
-    def start(self, killed):
-        command = [AIWATCH, "run", "-c", self.file("aiwatch.yml")]
-        if killed:
-            command = [KILLER, str(self.at), self.file("count")] + command
+    def start(self):
+        command, environment = self.disturbance.command(self, self.starts == 0)
         with open(self.file("errors"), "ab") as errors:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors,
-                                            stderr=errors, start_new_session=True)
+                                            stderr=errors, start_new_session=True,
+                                            env=environment)
+        self.starts += 1
+        self.disturbance.started(self.process, self.over)
 
     def daemon_pid(self):
+        """Behind a tracer the daemon is its child."""
         try:
             with open(self.file("count"), encoding="ascii") as count:
                 return int(count.read().split()[0])
         except (OSError, ValueError, IndexError):
-            return None
+            return self.process.pid
+
+    def ended(self, code):
+        """By a kill, or with a sentence and no crash."""
+        if code in KILLED:
+            self.disturbance.kills += 1
+            return
+        self.ends += 1
+        if code in CRASHES:
+            raise RuntimeError(f"crashed: {code}")
+        if self.ends > ENDS or self.disturbance.fault == "kill":
+            raise RuntimeError(f"ended by itself with {code}")
 
     def revive(self):
-        """Starts the daemon again where it was killed."""
-        if self.process.poll() is None:
-            return
-        self.died += 1
-        if self.died > 3:
-            raise RuntimeError(f"ended by itself with {self.process.returncode}")
-        self.start(killed=False)
+        """Starts the daemon again where it has ended."""
+        code = self.process.poll()
+        if code is not None:
+            self.ended(code)
+            self.start()
 
     def wait(self, condition, what):
         end = time.monotonic() + DEADLINE
@@ -211,35 +278,26 @@ class Trial:
         return {site["site"]: site["state"] for site in status["sites"]}
 
     def stop(self):
-        """Ends it cleanly; where it was killed meanwhile, once more and whole."""
-        for _ in range(3):
+        """Ends it cleanly; where that was disturbed, once more."""
+        for _ in range(KILLS + ENDS):
             self.wait(lambda: self.states() == STATES, f"states {STATES}")
-            pid = self.process.pid if self.died or self.after is not None else self.daemon_pid()
+            pid = self.process.pid if self.starts > 1 else self.daemon_pid()
             try:
                 os.kill(pid, signal.SIGTERM)
             except ProcessLookupError:
                 pass
             code = self.process.wait(DEADLINE)
-            if code not in (137, -signal.SIGKILL):
+            if code == 0:
                 break
-            self.revive()
-        if code != 0:
-            self.words.append(f"stopped with {code}")
-
-    def kill_later(self):
-        """Kills the first process where the run still goes on then."""
-        first = self.process
-        if not self.over.wait(self.after):
-            first.kill()  # does nothing where it has been waited for
+            self.ended(code)
+            self.start()
 
     def run(self):
-        """The transitions that came, and how many system calls there were."""
+        """The transitions that came."""
         os.makedirs(self.directory)
         self.prepare()
         try:
-            self.start(killed=self.after is None)
-            if self.after is not None:
-                threading.Thread(target=self.kill_later, daemon=True).start()
+            self.start()
             self.script()
             self.stop()
         except (RuntimeError, subprocess.TimeoutExpired, OSError) as error:
@@ -261,91 +319,137 @@ class Trial:
 
     def judge(self, came, reference):
         for site, expected in EXPECTED.items():
-            whats = [what for what, _ in came.get(site, ())]
+            whats = [what for what, _, _ in came.get(site, ())]
             if whats != expected:
                 self.words.append(f"{site}: came {whats}, expected {expected}")
             elif reference and came[site] != reference[site]:
-                self.words.append(f"{site}: other ids than without a kill")
+                self.words.append(f"{site}: other ids or counts than undisturbed: "
+                                  f"{came[site]}, not {reference[site]}")
         for site in came:
             if site not in EXPECTED:
                 self.words.append(f"{site}: nobody asked for it")
         return not self.words
 
-    def title(self):
-        if self.after is not None:
-            return f"killed after {self.after:.4f} s"
-        return f"killed at system call {self.at}" if self.at else "left alone"
 
-
-def choose(options, calls, seconds):
-    """Where to kill: numbers of system calls, or seconds."""
-    draw = random.Random(options.seed)
-    if options.random:
-        return [(0, draw.uniform(0, seconds)) for _ in range(options.random)]
-    last = min(options.to or calls, calls)
-    places = list(range(options.begin, last + 1))
+def choose(options, fault, calls):
+    """The calls at which the fault is to come: all, or some at equal distances."""
+    places = range(options.begin, min(options.to or calls, calls) + 1)
     if options.sample and options.sample < len(places):
-        places = sorted(draw.sample(places, options.sample))
-    draw.shuffle(places)
-    return [(place, None) for place in places]
+        step = len(places) / options.sample
+        first = random.Random(options.seed).random()
+        places = [places[int((number + first) * step)] for number in range(options.sample)]
+    return [Disturbance(fault, place) for place in places]
 
 
-def run_trial(top, number, place, reference, options, limit):
-    if limit and time.monotonic() > limit:
-        return None
-    at, after = place
-    trial = Trial(top, f"{number}", at, after)
-    came = trial.run()
-    well = trial.judge(came, reference)
-    if well or not options.keep:
-        shutil.rmtree(trial.directory, ignore_errors=True)
-    return trial
+class Bench:
+    """Runs trials, several at a time, and counts."""
+
+    def __init__(self, options):
+        shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.top = tempfile.mkdtemp(prefix="crash.", dir=shared)
+        self.options = options
+        self.limit = time.monotonic() + options.seconds if options.seconds else None
+        self.reference = None
+        self.passed = self.failed = self.left_out = 0
+        self.numbers = itertools.count()
+
+    def run(self, disturbance):
+        if self.limit and time.monotonic() > self.limit:
+            return None
+        trial = Trial(self.top, f"{next(self.numbers)}", disturbance)
+        came = trial.run()
+        if trial.judge(came, self.reference) or not self.options.keep:
+            shutil.rmtree(trial.directory, ignore_errors=True)
+        return trial
+
+    def count(self, trial):
+        if trial is None:
+            self.left_out += 1
+            return
+        self.passed += not trial.words
+        self.failed += bool(trial.words)
+        if trial.words:
+            print(f"{trial.disturbance}: " + "\n  ".join(trial.words), flush=True)
+            if self.options.keep:
+                print(f"  kept in {trial.directory}", flush=True)
+
+    def measure(self, fault):
+        """How many calls there are where nothing fails."""
+        trial = Trial(self.top, f"reference-{fault}", Disturbance(fault))
+        came = trial.run()
+        if not trial.judge(came, self.reference):
+            self.count(trial)
+        self.reference = came
+        return trial.calls()
+
+    def run_all(self, disturbances):
+        with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
+            for run in concurrent.futures.as_completed(
+                    [pool.submit(self.run, disturbance) for disturbance in disturbances]):
+                self.count(run.result())
+
+    def run_fault(self, fault):
+        calls = self.measure(fault)
+        disturbances = choose(self.options, fault, calls)
+        print(f"{fault}: {len(disturbances)} of {calls} calls", flush=True)
+        self.run_all(disturbances)
+
+    def run_random(self):
+        """Until so many kills have hit."""
+        hits, seed = 0, self.options.seed * 1000000
+        if not self.reference:
+            self.measure("kill")
+        first = Trial(self.top, "untraced", Disturbance(span=3600))
+        began = time.monotonic()
+        first.run()
+        span = time.monotonic() - began
+        with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
+            running = set()
+            while running or hits < self.options.random:
+                while hits < self.options.random and len(running) < self.options.jobs:
+                    seed += 1
+                    running.add(pool.submit(self.run, Disturbance(at=seed, span=span)))
+                done, running = concurrent.futures.wait(
+                    running, return_when=concurrent.futures.FIRST_COMPLETED)
+                for trial in (run.result() for run in done):
+                    self.count(trial)
+                    if trial is None:
+                        hits = self.options.random
+                    else:
+                        hits += trial.disturbance.kills
+        print(f"{hits} kills within {span:.2f} s of a start, {time.monotonic() - began:.0f} s")
+
+    def close(self):
+        if not (self.options.keep and self.failed):
+            shutil.rmtree(self.top, ignore_errors=True)
+        if self.left_out:
+            print(f"{self.left_out} were not reached in time")
+        print(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed or not self.passed else 0
 
 
 def main():
     parser = argparse.ArgumentParser()
     for name in ("sample", "random", "to", "seed", "seconds"):
         parser.add_argument(f"--{name}", type=int, default=0)
+    parser.add_argument("--fault")
     parser.add_argument("--from", type=int, default=1, dest="begin")
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
-    shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    top = tempfile.mkdtemp(prefix="crash.", dir=shared)
-    limit = time.monotonic() + options.seconds if options.seconds else 0
-    failed, done = [], 0
+    asked = options.fault or ("" if options.random else "kill")
+    faults = FAULTS if asked == "all" else asked.split(",") if asked else ()
+    if not set(faults) <= set(FAULTS):
+        parser.error(f"a fault is one of {', '.join(FAULTS)}")
+    bench = Bench(options)
     try:
-        first = Trial(top, "reference")
-        began = time.monotonic()
-        reference = first.run()
-        if not first.judge(reference, None):
-            print("left alone: " + "\n  ".join(first.words))
-            print("0 passed, 1 failed")
-            return 1
-        calls = first.calls()
-        seconds = time.monotonic() - began
-        print(f"left alone: {calls} system calls, {seconds:.1f} s", flush=True)
-        places = choose(options, calls, seconds)
-        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            runs = [pool.submit(run_trial, top, number, place, reference, options, limit)
-                    for number, place in enumerate(places)]
-            for run in concurrent.futures.as_completed(runs):
-                trial = run.result()
-                if trial is None:
-                    continue
-                done += 1
-                if trial.words:
-                    failed.append(trial)
-                    print(f"{trial.title()}: " + "\n  ".join(trial.words), flush=True)
-                    if options.keep:
-                        print(f"  kept in {trial.directory}", flush=True)
-        if done < len(places):
-            print(f"{len(places) - done} of {len(places)} places not reached in time")
+        for fault in faults:
+            bench.run_fault(fault)
+        if options.random:
+            bench.run_random()
     finally:
-        if not (options.keep and failed):
-            shutil.rmtree(top, ignore_errors=True)
-    print(f"{done - len(failed)} passed, {len(failed)} failed")
-    return 1 if failed else 0
+        code = bench.close()
+    return code
 
 
 if __name__ == "__main__":
