@@ -4,7 +4,11 @@
 #include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <xxh_x86dispatch.h> /* by the widest vectors that the processor has */
+#else
 #include <xxhash.h>
+#endif
 
 struct hash128
 hash128(const void *bytes, size_t n)
