@@ -9,6 +9,7 @@
 enum {
 	LOG_PAGES = 4096,	   /* a log this long is written back after a commit, idle or not */
 	LOG_PAGES_DURABLE = 16384, /* the same behind an alert's commit */
+	LEDGER_RUN = 128,	   /* digests in one row at most */
 };
 
 const char *const STORE_SQL[STATEMENTS] = {
@@ -159,14 +160,29 @@ put_position(struct store *store, int64_t input, const struct position *p, struc
 	return store_sql_run(store, SQL_PUT_POSITION, err);
 }
 
-static bool
-put_ledger(struct store *store, int64_t input, const struct ledger_entry *entry, struct err *err)
+/* How many of the entries are of chunks that follow each other: they share a row. */
+static size_t
+run_length(const struct ledger_entry *entry, size_t count)
 {
+	size_t n = 1;
+	while (n < count && n < LEDGER_RUN && entry[n].generation == entry->generation &&
+		entry[n].chunk == entry->chunk + n)
+		n++;
+	return n;
+}
+
+static bool
+put_ledger(struct store *store, int64_t input, const struct ledger_entry *entry, size_t n,
+	struct err *err)
+{
+	uint8_t digests[LEDGER_RUN][sizeof entry->digest.byte];
 	sqlite3_stmt *put = store->prepared[SQL_PUT_LEDGER];
+	for (size_t i = 0; i < n; i++)
+		memcpy(digests[i], entry[i].digest.byte, sizeof digests[i]);
 	store_bind_number(put, 1, input);
 	store_bind_number(put, 2, (int64_t)entry->generation);
 	store_bind_number(put, 3, (int64_t)entry->chunk);
-	store_bind_bytes(put, 4, entry->digest.byte, sizeof entry->digest.byte);
+	store_bind_bytes(put, 4, digests, n * sizeof digests[0]);
 	return store_sql_run(store, SQL_PUT_LEDGER, err);
 }
 
@@ -193,8 +209,10 @@ put_inputs(struct store *store, const struct changes *changes, struct err *err)
 		ok = find_input(store, of->input, &id, err);
 		for (size_t n = 0; n < of->position_count && ok; n++)
 			ok = put_position(store, id, &of->positions[n], err);
-		for (size_t n = 0; n < of->ledger_count && ok; n++)
-			ok = put_ledger(store, id, &of->ledger[n], err);
+		for (size_t n = 0, run; n < of->ledger_count && ok; n += run) {
+			run = run_length(&of->ledger[n], of->ledger_count - n);
+			ok = put_ledger(store, id, &of->ledger[n], run, err);
+		}
 		for (size_t n = 0; n < of->forgotten_count && ok; n++)
 			ok = forget_generation(store, id, of->forgotten[n], err);
 	}

@@ -217,6 +217,26 @@ store_last_serial(const struct store *store)
 	return last;
 }
 
+/* A row holds the digests of chunks that follow each other. */
+static void
+add_run(sqlite3_stmt *row, uint64_t generation, struct ledger_entry **entries, size_t *count,
+	size_t *room)
+{
+	enum { SIZE = sizeof(*entries)->digest.byte };
+	uint64_t chunk = (uint64_t)sqlite3_column_int64(row, 0);
+	const uint8_t *digests = sqlite3_column_blob(row, 1);
+	size_t n = (size_t)sqlite3_column_bytes(row, 1) / SIZE;
+	if (*count + n > *room) {
+		*room = (*count + n) * 2;
+		*entries = mem_grow(*entries, *room, sizeof **entries);
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct ledger_entry *entry = &(*entries)[(*count)++];
+		*entry = (struct ledger_entry){generation, chunk + i, {{0}}};
+		memcpy(entry->digest.byte, digests + i * SIZE, SIZE);
+	}
+}
+
 static bool
 read_ledger(sqlite3 *db, const char *input, uint64_t generation, struct ledger_entry **entries,
 	size_t *count)
@@ -228,16 +248,8 @@ read_ledger(sqlite3 *db, const char *input, uint64_t generation, struct ledger_e
 	int code;
 	store_bind_text(row, 1, input);
 	store_bind_number(row, 2, (int64_t)generation);
-	while ((code = sqlite3_step(row)) == SQLITE_ROW) {
-		if (*count == room) {
-			room = room ? room * 2 : 64;
-			*entries = mem_grow(*entries, room, sizeof **entries);
-		}
-		struct ledger_entry *entry = &(*entries)[(*count)++];
-		*entry = (struct ledger_entry){
-			generation, (uint64_t)sqlite3_column_int64(row, 0), {{0}}};
-		column_bytes(row, 1, entry->digest.byte, sizeof entry->digest.byte);
-	}
+	while ((code = sqlite3_step(row)) == SQLITE_ROW)
+		add_run(row, generation, entries, count, &room);
 	sqlite3_finalize(row);
 	return code == SQLITE_DONE;
 }
