@@ -131,6 +131,7 @@ engine_new(struct config *config, struct rules *rules, struct err *err)
 	engine->started_at = clock_monotonic();
 	engine->clock_offset = clock_wall() - engine->started_at;
 	engine->read_at = TIME_NONE;
+	engine->commit_at = TIME_NONE;
 	if (gethostname(engine->collector, sizeof engine->collector - 1) != 0)
 		memcpy(engine->collector, "localhost", sizeof "localhost");
 	if (start_up(engine, err))

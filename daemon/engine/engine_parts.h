@@ -36,6 +36,7 @@ struct engine {
 	bool rest_failed;	  /* that work, the last time */
 	bool store_keeps;	  /* false where it is in memory only */
 	char store_trouble[1024]; /* "" while the store works */
+	int64_t commit_at;	  /* monotonic: when what waits is kept; TIME_NONE for nothing */
 	int64_t store_backoff;
 	int64_t store_retry_at; /* monotonic */
 

@@ -8,7 +8,8 @@
 
 enum { TURN_LIMIT = 256 }; /* batches in one transaction */
 
-#define STORE_RETRY	SECOND /* after a commit that failed; doubled up to */
+#define COMMIT_WAIT	(SECOND / 10) /* for others to share a commit with */
+#define STORE_RETRY	SECOND	      /* after a commit that failed; doubled up to */
 #define STORE_RETRY_MAX MINUTE
 #define CLOCK_JUMP	(2 * SECOND) /* less is drift */
 #define TEND_INTERVAL	(SECOND / 2)
@@ -92,6 +93,7 @@ arm_timers(struct engine *engine)
 {
 	int64_t monotonic = clock_monotonic();
 	int64_t wait = earlier(outbox_next_due(engine->outbox), upkeep_next_due(engine->upkeep));
+	wait = earlier(wait, engine->commit_at);
 	if (engine->store_retry_at)
 		wait = earlier(wait, engine->store_retry_at);
 	if (inputs_want_tending(engine->inputs))
@@ -138,6 +140,7 @@ store_worked(struct engine *engine)
 void
 engine_commit(struct engine *engine)
 {
+	engine->commit_at = TIME_NONE;
 	if (pending_is_empty(engine->pending) && !outbox_has_changes(engine->outbox)) {
 		engine->store_retry_at = 0; /* nothing is left to be tried */
 		return;
@@ -163,18 +166,40 @@ engine_commit(struct engine *engine)
 		store_failed(engine, &err);
 }
 
-/* The end of every turn: persist, then speak, then arm the timers. */
-void
-engine_end_turn(struct engine *engine)
+/*
+ * What was read and brought no alert about need not be kept at once: many batches share a commit.
+ * After a crash in between their lines are read again, by the states that they were read by.
+ */
+static bool
+may_wait(struct engine *engine)
+{
+	int64_t now = clock_monotonic();
+	if (pending_is_crowded(engine->pending) || outbox_has_changes(engine->outbox))
+		return false;
+	if (engine->commit_at == TIME_NONE)
+		engine->commit_at = now + COMMIT_WAIT;
+	return now < engine->commit_at;
+}
+
+static void
+end_turn(struct engine *engine, bool has_only_read)
 {
 	follow_clock(engine);
 	int64_t now = clock_wall();
 	post_outcome(engine, now);
 	engine_post_alarms(engine, now);
-	engine_commit(engine);
+	if (!has_only_read || !may_wait(engine))
+		engine_commit(engine);
 	outbox_tick(engine->outbox, now, clock_monotonic());
 	upkeep_tick(engine->upkeep, engine->correlate, now, clock_monotonic());
 	arm_timers(engine);
+}
+
+/* The end of every turn: persist, then speak, then arm the timers. */
+void
+engine_end_turn(struct engine *engine)
+{
+	end_turn(engine, false);
 }
 
 static void
@@ -227,7 +252,7 @@ engine_on_queue(sd_event_source *source, int fd, uint32_t events, void *owner)
 	struct engine *engine = owner;
 	follow_clock(engine);
 	engine_take_batches(engine);
-	engine_end_turn(engine);
+	end_turn(engine, true);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <uthash.h>
 
-enum { LEDGER_MAX = 1 << 16 };
+enum { LEDGER_MAX = 1 << 16, LEDGER_CROWD = LEDGER_MAX / 8 };
 
 struct place {
 	uint64_t generation;
@@ -227,6 +227,16 @@ pending_is_empty(const struct pending *pending)
 			return false;
 	}
 	return !pending->sites && !pending->troubles;
+}
+
+bool
+pending_is_crowded(const struct pending *pending)
+{
+	for (size_t i = 0; i < pending->source_count; i++) {
+		if (pending->sources[i].ledger_count >= LEDGER_CROWD)
+			return true;
+	}
+	return false;
 }
 
 static void

@@ -26,6 +26,10 @@ pending_free(struct pending *pending); /* takes NULL */
 void
 pending_merge_batch(struct pending *pending, struct batch *batch);
 
+/* So many digests wait that they come near their bound. */
+bool
+pending_is_crowded(const struct pending *pending);
+
 /* Copies the incidents and the names of changed sites. */
 void
 pending_merge_outcome(struct pending *pending, const struct outcome *outcome);

@@ -15,7 +15,7 @@
 
 /* What one batch and one turn may hold. */
 enum {
-	BATCH_BYTES = 256 * 1024,
+	BATCH_BYTES = 1024 * 1024,
 	BATCH_SIGHTINGS = 512,
 	BATCH_POSITIONS = 1024,
 	TURN_FOLDERS = 256,
