@@ -1,12 +1,12 @@
 #!/bin/sh
-# fetch-peers.sh DIRECTORY: unpacks the peers of the comparison from Debian's packages below DIRECTORY.
+# fetch-peers.sh DIRECTORY: unpacks the peers of the comparisons from Debian's packages below DIRECTORY.
 # Unpacked, not installed: syslog-ng and rsyslog exclude each other, and no service is to be started.
 set -eu
 
 directory=$1
-packages="rsyslog libestr0 libfastjson4 syslog-ng-core libivykis0 libnet1 libwrap0 sec mtail fail2ban monit"
+packages="ripgrep rsyslog libestr0 libfastjson4 syslog-ng-core libivykis0 libnet1 libwrap0 sec mtail fail2ban monit"
 
-[ -e "$directory/complete" ] && exit 0
+[ "$(cat "$directory/complete" 2>/dev/null)" = "$packages" ] && exit 0
 rm -rf "$directory"
 mkdir -p "$directory/packages"
 cd "$directory/packages"
@@ -24,4 +24,4 @@ for package in *.deb; do
 done >../versions
 cd ..
 rm -rf packages
-touch complete
+echo "$packages" >complete
