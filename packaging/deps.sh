@@ -25,7 +25,10 @@ packages() {
         echo libestr0 libfastjson4 liblognorm5
         echo libivykis0 libjson-c5 libnet1 libpcre3 libwrap0 libglib2.0-0 libcap2
         ;;
-    lint) echo clang-format clang-tidy cppcheck shellcheck universal-ctags python3 git ;;
+    lint)
+        echo clang-format clang-tidy cppcheck shellcheck universal-ctags python3 git
+        echo libcmocka-dev # which headers of tests include
+        ;;
     package) echo debhelper dpkg-dev rpm ;;
     package-test)
         echo lintian rpmlint mandoc systemd debootstrap
