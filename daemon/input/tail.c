@@ -145,6 +145,17 @@ find_text(struct follow *follow, int fd, uint64_t from)
 	}
 }
 
+/* As find_text, without what is known to be NULs already. Overwrites the buffer. */
+static uint64_t
+find_text_behind(struct follow *follow, struct generation *generation, uint64_t from)
+{
+	uint64_t known = generation->nuls_until;
+	uint64_t text = find_text(follow, generation->fd, known > from ? known : from);
+	if (text == UINT64_MAX)
+		generation->nuls_until = generation->seen.size;
+	return text;
+}
+
 /*
  * More NULs than a buffer holds: the end of the file as long as only NULs follow (space that was
  * reserved), else a hole, which is passed over. True where the offset moved.
@@ -153,14 +164,9 @@ static bool
 skip_nuls(struct follow *follow, struct generation *generation)
 {
 	struct position *position = &generation->position;
-	uint64_t from = position->offset;
-	if (generation->nuls_until > from)
-		from = generation->nuls_until;
-	uint64_t text = find_text(follow, generation->fd, from);
-	if (text == UINT64_MAX) {
-		generation->nuls_until = generation->seen.size;
+	uint64_t text = find_text_behind(follow, generation, position->offset);
+	if (text == UINT64_MAX)
 		return false;
-	}
 	/* A code unit begins at a multiple of its size; the NULs before the text are the reader's.
 	 */
 	text &= ~UINT64_C(3);
@@ -233,6 +239,24 @@ read_behind_anchor(
 	return TAIL_MORE;
 }
 
+/* No line ends in the buffer: half of one before reserved space waits, another is too long. */
+static size_t
+feed_unended(struct reading *reading, struct span bytes, size_t left, bool *is_end)
+{
+	struct follow *follow = reading->follow;
+	struct generation *generation = reading->generation;
+	if (left < bytes.n) {
+		uint64_t from = generation->position.offset + left;
+		*is_end = find_text_behind(follow, generation, from) == UINT64_MAX;
+		if (*is_end)
+			return 0;
+		/* The search used the buffer. */
+		if (read_behind_anchor(follow, generation, &bytes, is_end) != TAIL_MORE)
+			return 0;
+	}
+	return feed(reading, bytes, true);
+}
+
 static enum tail_result
 set_at_end(struct follow *follow, struct generation *generation)
 {
@@ -264,7 +288,7 @@ tail_read(struct follow *follow, struct generation *generation)
 	}
 	size_t consumed = feed(&reading, bytes, false);
 	if (consumed == 0 && !is_end)
-		consumed = feed(&reading, bytes, true);
+		consumed = feed_unended(&reading, bytes, left, &is_end);
 	generation->partial = left > consumed ? (uint32_t)(left - consumed) : 0;
 	if (position->backlog_until && position->offset >= position->backlog_until)
 		tail_end_backlog(follow, generation);
