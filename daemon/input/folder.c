@@ -220,7 +220,7 @@ take_entry(struct follow *follow, struct folder *folder, const struct dirent *en
 		enter(follow, folder, name, is_link);
 	else if (is_file || is_link)
 		take_file(follow, folder, name);
-	if (is_file)
+	if (is_file && !is_link)
 		take_sibling(follow, folder, name);
 }
 

@@ -2,6 +2,7 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/base/mem.h"
+#include "daemon/input/packed.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -118,19 +119,25 @@ list_siblings(struct follow *follow, struct siblings *siblings, const char *fold
 	if (!dir)
 		return;
 	while ((entry = readdir(dir))) {
-		if (entry->d_type != DT_DIR && is_named(pattern, stream, span_of(entry->d_name)))
+		/* A link is a name under which a file is followed, not one that was rotated. */
+		if (entry->d_type != DT_DIR && entry->d_type != DT_LNK &&
+			is_named(pattern, stream, span_of(entry->d_name)))
 			add_sibling(siblings, folder, entry->d_name);
 	}
 	descriptor_close_folder(follow, dir);
 }
 
-/* The number at the end of "a.log.12", 0 where there is none or it is a date. */
+/* The number at the end of "a.log.12" or "a.log.12.gz", 0 where there is none or it is a date. */
 static unsigned
 number_of(const char *path)
 {
-	const char *dot = strrchr(path, '.');
-	size_t digits = dot ? strspn(dot + 1, "0123456789") : 0;
-	return digits && digits <= 4 && !dot[digits + 1] ? (unsigned)strtoul(dot + 1, NULL, 10) : 0;
+	size_t end = packed_is_named(path) ? (size_t)(strrchr(path, '.') - path) : strlen(path);
+	size_t at = end;
+	while (at > 0 && path[at - 1] >= '0' && path[at - 1] <= '9')
+		at--;
+	if (at == 0 || path[at - 1] != '.' || at == end || end - at > 4)
+		return 0;
+	return (unsigned)strtoul(path + at, NULL, 10);
 }
 
 /* The last write tells the order of contents: a birth does not, where a file is emptied and written
@@ -146,7 +153,9 @@ by_age(const void *a, const void *b)
 	unsigned other = number_of(((const struct sibling *)b)->path);
 	if (one && other && one != other)
 		return one > other ? -1 : 1;
-	return (left->born_at > right->born_at) - (left->born_at < right->born_at);
+	if (left->born_at != right->born_at)
+		return left->born_at < right->born_at ? -1 : 1;
+	return (left->inode > right->inode) - (left->inode < right->inode);
 }
 
 struct siblings
