@@ -57,8 +57,7 @@ start_job(struct job *job, const struct options *options)
 		struct buf report = BUF_INIT;
 		bool well;
 
-		if (!options->verbose)
-			log_set_level(LOG_LEVEL_ERROR);
+		log_set_level(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
 		alarm(HISTORY_SECONDS);
 		well = history_run(&job->history, options->directory, options->verbose, &report);
 		if (!well)

@@ -1,5 +1,6 @@
 #include "tests/model/world.h"
 
+#include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 
 #include <archive.h>
@@ -66,6 +67,7 @@ world_new(const char *directory, unsigned streams, bool linked)
 	world->directory = mem_text(directory);
 	world->lines = mem_new(WORLD_LINES * sizeof(*world->lines));
 	world->next = 1;
+	world->began_at = clock_wall() * 1000;
 	world->stream_count = streams;
 	for (unsigned i = 0; i < streams; i++) {
 		struct stream *stream = &world->streams[i];
@@ -223,8 +225,19 @@ world_link(struct world *world, struct stream *stream, const char *from, const c
 	add_name(stream, to, find_name(stream, from)->object, false);
 }
 
+/* Between two steps time passes, as in life: files written within one tick of the kernel's clock
+ * have no order that could be seen. */
 static void
-put_bytes(int fd, const char *bytes, size_t n)
+set_time(struct world *world, int fd)
+{
+	const int64_t at = world->began_at + (int64_t)world->writes++ * 10000000;
+	const struct timespec time = {at / 1000000000, at % 1000000000};
+
+	must(futimens(fd, (struct timespec[]){time, time}) == 0, "times");
+}
+
+static void
+put_bytes(struct world *world, int fd, const char *bytes, size_t n)
 {
 	must(fd >= 0, "open");
 	while (n > 0) {
@@ -234,6 +247,7 @@ put_bytes(int fd, const char *bytes, size_t n)
 		bytes += put;
 		n -= (size_t)put;
 	}
+	set_time(world, fd);
 }
 
 static void
@@ -292,15 +306,13 @@ world_copy(struct world *world, struct stream *stream, const struct object *from
 	}
 	world_path(stream, to, path, sizeof(path));
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	put_bytes(fd, from->bytes.p, n);
+	put_bytes(world, fd, from->bytes.p, n);
 	close(fd);
 	buf_clear(&object->bytes);
 	buf_add(&object->bytes, from->bytes.p, n);
 	mark_copied(world, object);
-	if (n == from->bytes.n)
-		set_half(object, from->half, &from->rest);
-	else
-		set_half(object, 0, NULL);
+	set_half(object, n == from->bytes.n ? from->half : 0, &from->rest);
+	world->lines[object->half].is_cut = true;
 }
 
 void
@@ -310,8 +322,11 @@ world_pack(struct world *world, struct stream *stream, const char *name, const c
 	struct archive *archive = archive_write_new();
 	struct archive_entry *entry = archive_entry_new();
 	struct object *copy;
+	struct stat times;
 	char path[512], a[80];
 
+	world_path(stream, name, path, sizeof(path));
+	must(stat(path, &times) == 0, "stat");
 	world_say(world, "pack %s", shown(stream, name, a));
 	world_path(stream, packed, path, sizeof(path));
 	archive_write_add_filter_gzip(archive);
@@ -325,6 +340,9 @@ world_pack(struct world *world, struct stream *stream, const char *name, const c
 	archive_write_close(archive);
 	archive_write_free(archive);
 	archive_entry_free(entry);
+	/* As gzip does. */
+	must(utimensat(AT_FDCWD, path, (struct timespec[]){times.st_atim, times.st_mtim}, 0) == 0,
+		"times");
 	if (find_name(stream, packed))
 		drop_name(stream, find_name(stream, packed));
 	/* An inode of its own: a writer that holds the old one changes nothing in it. */
@@ -340,10 +358,13 @@ world_truncate(struct world *world, struct stream *stream, const char *name)
 {
 	struct object *object = world_find(world, stream, name);
 	char path[512], a[80];
+	int fd;
 
 	world_say(world, "truncate %s of %zu bytes", shown(stream, name, a), object->bytes.n);
 	world_path(stream, name, path, sizeof(path));
-	must(truncate(path, 0) == 0, "truncate");
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	put_bytes(world, fd, "", 0);
+	close(fd);
 	buf_clear(&object->bytes);
 	set_half(object, 0, NULL);
 }
@@ -433,7 +454,7 @@ world_append(struct world *world, struct stream *stream, const char *name, const
 	}
 	world_path(stream, name, path, sizeof(path));
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	put_bytes(fd, bytes->p, bytes->n);
+	put_bytes(world, fd, bytes->p, bytes->n);
 	close(fd);
 	buf_add(&object->bytes, bytes->p, bytes->n);
 }
@@ -457,7 +478,7 @@ world_append_held(struct world *world, struct stream *stream, const struct buf *
 {
 	world_say(world, "append %zu bytes by the writer's descriptor, up to line %u", bytes->n,
 		world->next - 1);
-	put_bytes(stream->writer_fd, bytes->p, bytes->n);
+	put_bytes(world, stream->writer_fd, bytes->p, bytes->n);
 	buf_add(&stream->writer->bytes, bytes->p, bytes->n);
 }
 
@@ -497,7 +518,7 @@ world_on_counted(void *owner, unsigned number)
 	line->waiting = false;
 	if (!line->copied)
 		line->home->is_known = true;
-	if (line->late || !line->complete)
+	if (line->late || line->is_cut || !line->complete)
 		return;
 	if (number < stream->last_counted && line->counted == 1)
 		stream->disorder = number;

@@ -49,6 +49,7 @@ struct line {
 	bool complete;
 	bool excused;
 	bool copied; /* stands, or stood, in more than one file */
+	bool is_cut; /* a copy ends inside it: that half has its time before it is taken */
 	bool late;   /* written behind a newer file's lines */
 };
 
@@ -74,6 +75,8 @@ struct world {
 	struct line *lines;
 	unsigned next;	  /* number of the next line, from 1 */
 	struct buf trace; /* what happened, for a person */
+	int64_t began_at; /* wall clock, nanoseconds */
+	unsigned writes;  /* after each the files' clock goes on */
 	bool keeps_open;  /* the follower has descriptors for every file it reads */
 };
 
