@@ -260,8 +260,9 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 	sibling_check(follow, stream);
 	stream->arrival = NULL;
 	/* A sibling's rest may have been found in the very object. */
-	if (generation_find(follow, &arrival->key))
+	if (generation_find(follow, &arrival->key) || stream->older_waits)
 		close(arrival->fd);
 	else
 		follow_begin(follow, stream, arrival);
+	stream->siblings_due |= stream->older_waits;
 }

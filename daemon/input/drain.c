@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* It was rewritten in place before it left the path: what it holds now is a life of its own, which
  * perhaps only this descriptor can show. */
@@ -16,13 +17,16 @@ split_off(struct follow *follow, struct generation *generation, const struct obj
 	int fd = fcntl(generation->fd, F_DUPFD_CLOEXEC, 0);
 	struct object_key key =
 		follow_give_up_object(follow, generation, "rewritten before it was rotated");
-	if (fd >= 0) {
+	if (fd >= 0 && look->size > 0) {
 		struct generation *other = generation_new(follow, stream, stream->count);
 		generation_set_object(follow, other, &key, look, seen_at);
 		generation_set_fd(follow, other, fd);
 		generation_enter(follow, other, GENERATION_DRAINING, "rewritten, then rotated");
 		follow_set_readable(follow, other);
+	} else if (fd >= 0) {
+		close(fd);
 	}
+	sibling_check(follow, stream); /* the rest of the older life is read first */
 	free(seen_at);
 }
 
@@ -47,6 +51,8 @@ is_still_its_own(
 	bool held = generation->position.state == GENERATION_HELD;
 	if (verdict == CONTENT_WHOLE && held)
 		follow_go_on(follow, generation);
+	if (verdict == CONTENT_WHOLE)
+		generation->doubted_since = 0;
 	if (verdict == CONTENT_WHOLE || verdict == CONTENT_UNREADABLE)
 		return true;
 	if (held && verdict != CONTENT_DIFFERS)
@@ -81,7 +87,7 @@ drain_find_old(struct follow *follow, struct generation *generation)
 	}
 	if (generation->size_at_rotation == 0)
 		generation->size_at_rotation = look.size;
-	if (!object_is_unchanged(&generation->seen, &look)) {
+	if (!object_is_unchanged(&generation->seen, &look) || generation->doubted_since) {
 		if (generation->seen.inode && !is_still_its_own(follow, generation, &look))
 			return GONE;
 		generation->seen = look;
@@ -102,6 +108,8 @@ drain_prove(struct follow *follow, struct generation *generation)
 		return true;
 	generation->proven = true;
 	enum content_verdict verdict = generation_verify(follow, generation, generation->fd);
+	if (verdict == CONTENT_WHOLE && generation->position.state == GENERATION_HELD)
+		follow_go_on(follow, generation);
 	if (verdict == CONTENT_WHOLE)
 		return true;
 	struct object_look look = generation->seen;

@@ -137,6 +137,7 @@ follow_give_up_object(struct follow *follow, struct generation *generation, cons
 	generation_lose_object(follow, generation);
 	generation->at_end = true;
 	generation->shrunk = false;
+	generation->doubted_since = 0;
 	generation->unlinked = false;
 	generation->partial = 0;
 	generation->quiet_since = follow->now;
@@ -160,11 +161,11 @@ follow_rewritten(struct follow *follow, struct generation *generation)
 	stream->arrival = NULL;
 	if (!at_path)
 		return;
-	if (arrival.fd >= 0 && stream_current(stream) == NULL)
+	if (arrival.fd >= 0 && stream_current(stream) == NULL && !stream->older_waits)
 		follow_begin(follow, stream, &arrival);
 	else if (arrival.fd >= 0)
 		close(arrival.fd);
-	else
+	if (arrival.fd < 0 || stream->older_waits)
 		stream_set_due(follow, stream);
 }
 
@@ -173,7 +174,7 @@ follow_go_on(struct follow *follow, struct generation *generation)
 {
 	generation->proven = true;
 	generation->shrunk = false;
-	generation->shrunk_since = 0;
+	generation->doubted_since = 0;
 	generation->by_copy = false;
 	generation_enter(follow, generation, GENERATION_ACTIVE, "it begins with what was read");
 	follow_set_readable(follow, generation);
@@ -192,18 +193,32 @@ follow_hold(struct follow *follow, struct generation *generation)
 		follow_rewritten(follow, generation);
 }
 
-/* On a share a smaller size may be old news: it counts after a second look through a new open. */
+/*
+ * Others may be at work. On a share a smaller size may be old news: it counts after a second look
+ * through a new open. And a copy tool that writes over a file without truncating it first leaves
+ * the end of the old content behind the new one for a while: what is not smaller counts once it
+ * rests.
+ */
 static bool
-is_shrink_believed(struct follow *follow, struct generation *generation)
+is_change_believed(struct follow *follow, struct generation *generation)
 {
-	if (!generation->stream->folder->blind)
+	bool is_smaller = generation->seen.size < generation->position.offset;
+	bool is_share = generation->stream->folder->blind;
+	struct object_look look;
+	if (!is_share && (is_smaller || (object_writers(generation->fd) == OBJECT_WRITERS_NONE &&
+						object_look_into(generation->fd, &look) &&
+						object_is_unchanged(&look, &generation->seen))))
 		return true;
-	if (!generation->shrunk_since) {
-		generation->shrunk_since = follow->now;
-		generation_close(follow, generation);
+	if (!generation->doubted_since) {
+		generation->doubted_since = follow->now;
+		if (is_share)
+			generation_close(follow, generation);
 	}
 	stream_set_busy(follow, generation->stream);
-	return follow->now - generation->shrunk_since >= SECOND;
+	if (follow->now - generation->doubted_since < SECOND)
+		return false;
+	return is_share || follow->now - generation->quiet_since >= SECOND ||
+	       follow->now - generation->doubted_since >= REWRITE_LIMIT;
 }
 
 static void
@@ -217,7 +232,7 @@ decide_in_place(struct follow *follow, struct generation *generation)
 		verdict = content_glance(generation->fd, position);
 	if (verdict == CONTENT_DIFFERS)
 		verdict = generation_compare(follow, generation, &source);
-	if (verdict != CONTENT_WHOLE && !is_shrink_believed(follow, generation))
+	if (verdict != CONTENT_WHOLE && !is_change_believed(follow, generation))
 		return;
 	switch (verdict) {
 	case CONTENT_WHOLE:
@@ -266,8 +281,8 @@ on_same_object(struct follow *follow, struct generation *generation, const struc
 {
 	const struct position *position = &generation->position;
 	bool changed = !object_is_unchanged(&generation->seen, look);
-	if (!changed && generation->proven && !generation->shrunk &&
-		position->state == GENERATION_ACTIVE) {
+	bool doubted = generation->shrunk || generation->doubted_since || !generation->proven;
+	if (!changed && !doubted && position->state == GENERATION_ACTIVE) {
 		generation->seen = *look;
 		if (!generation->at_end && generation->fd >= 0)
 			stream_set_ready(follow, generation->stream);
@@ -286,8 +301,7 @@ on_same_object(struct follow *follow, struct generation *generation, const struc
 	}
 	if (!open_current(follow, generation, look))
 		return;
-	if (look->size < position->offset || position->state == GENERATION_HELD ||
-		generation->shrunk || !generation->proven ||
+	if (look->size < position->offset || position->state == GENERATION_HELD || doubted ||
 		(changed && (generation->stream->siblings_due ||
 				    look->size <= position->offset + generation->partial)))
 		decide_in_place(follow, generation);

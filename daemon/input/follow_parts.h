@@ -49,7 +49,7 @@ struct generation {
 	uint32_t partial;		/* bytes behind the offset that are no line yet */
 	uint64_t size_at_rotation;	/* younger ones wait until these have been read */
 	uint64_t nuls_until;		/* from the offset up to it there is nothing but NULs */
-	int64_t shrunk_since;		/* on a share: when it was first seen shorter; 0 for not */
+	int64_t doubted_since;		/* when its object was first seen to differ; 0 for not */
 	int64_t quiet_since;		/* when it was last seen to change, monotonic */
 	struct ledger_tail *tail;	/* digests that are not committed yet, or NULL */
 	struct generation *prev, *next; /* open ones, longest unused first */
@@ -78,17 +78,18 @@ struct stream {
 	int64_t missing_since;	       /* TIME_NONE while something stands at the path */
 	int64_t retry_at;	       /* after trouble, monotonic */
 	int64_t trouble_since;
-	int trouble;	/* errno that still stands, 0 for none */
-	bool odd_turn;	/* a writer that never stops does not hold up the younger ones */
-	bool told;	/* the trouble counts as a gap */
-	bool followed;	/* matches `paths` now */
-	bool alias;	/* what stands at the path is read as another stream's */
-	bool undecided; /* what stands at the path waits for the old one to be read up */
-	bool copied;	/* a sibling holds what was truncated, and more */
-	bool no_file;	/* what stands at the path is no regular file: said */
-	bool empty;	/* another object stands at the path, and has no content to decide by */
-	bool looked;	/* the first look is over */
-	bool due;	/* in follow->due */
+	int trouble;	  /* errno that still stands, 0 for none */
+	bool odd_turn;	  /* a writer that never stops does not hold up the younger ones */
+	bool told;	  /* the trouble counts as a gap */
+	bool followed;	  /* matches `paths` now */
+	bool alias;	  /* what stands at the path is read as another stream's */
+	bool undecided;	  /* what stands at the path waits for the old one to be read up */
+	bool copied;	  /* a sibling holds what was truncated, and more */
+	bool older_waits; /* a sibling is to be read first that cannot be read yet */
+	bool no_file;	  /* what stands at the path is no regular file: said */
+	bool empty;	  /* another object stands at the path, and has no content to decide by */
+	bool looked;	  /* the first look is over */
+	bool due;	  /* in follow->due */
 	bool siblings_due;
 	bool busy;  /* something is undecided: look every second; in follow->busy */
 	bool ready; /* in follow->ready */
@@ -156,6 +157,7 @@ struct follow {
 #define DRAIN_QUIET    (30 * SECOND) /* then a partial last line is taken as it is */
 #define HOLD_SETTLE    (30 * SECOND) /* then a beginning rewritten in place is a new file */
 #define COPY_SETTLE    SECOND	     /* a copy that stayed the same so long is whole */
+#define REWRITE_LIMIT  (5 * SECOND)  /* what is written over counts then even if it goes on */
 #define BUSY_INTERVAL  SECOND
 #define TROUBLE_IS_GAP (5 * MINUTE)
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -26,15 +27,22 @@ packed_is_named(const char *path)
 	return false;
 }
 
+struct unpacked {
+	struct archive_file *file;
+	uint64_t got;
+};
+
 /* As many bytes as asked for, fewer only at the end. */
 static ssize_t
 read_whole(void *owner, void *bytes, size_t n, uint64_t at)
 {
+	struct unpacked *unpacked = owner;
 	struct err err = ERR_INIT;
 	size_t got = 0;
 	(void)at;
 	while (got < n) {
-		ssize_t more = archive_file_read(owner, (char *)bytes + got, n - got, &err);
+		ssize_t more =
+			archive_file_read(unpacked->file, (char *)bytes + got, n - got, &err);
 		if (more < 0)
 			errno = EIO;
 		if (more < 0)
@@ -43,6 +51,7 @@ read_whole(void *owner, void *bytes, size_t n, uint64_t at)
 			break;
 		got += (size_t)more;
 	}
+	unpacked->got += got;
 	return (ssize_t)got;
 }
 
@@ -59,23 +68,41 @@ open_archive(int fd)
 }
 
 enum content_verdict
-packed_compare(struct follow *follow, const struct generation *generation, int fd)
+packed_compare(struct follow *follow, const struct generation *generation, int fd, bool *is_longer)
 {
-	struct archive_file *file = open_archive(fd);
-	if (!file)
+	struct unpacked unpacked = {open_archive(fd), 0};
+	char next;
+	if (!unpacked.file)
 		return CONTENT_UNREADABLE;
-	struct content_source source = {read_whole, file};
+	struct content_source source = {read_whole, &unpacked};
 	enum content_verdict verdict = generation_compare(follow, generation, &source);
-	archive_file_close(file);
+	*is_longer = unpacked.got > generation->position.offset ||
+		     read_whole(&unpacked, &next, 1, unpacked.got) > 0;
+	archive_file_close(unpacked.file);
 	return verdict;
 }
 
+bool
+packed_begins_as(int fd, int plain)
+{
+	struct unpacked unpacked = {open_archive(fd), 0};
+	char left[LEDGER_CHUNK], right[LEDGER_CHUNK];
+	if (!unpacked.file)
+		return false;
+	ssize_t n = read_whole(&unpacked, left, sizeof left, 0);
+	ssize_t other = pread(plain, right, sizeof right, 0);
+	archive_file_close(unpacked.file);
+	if (other < n)
+		n = other;
+	return n > 0 && memcmp(left, right, (size_t)n) == 0;
+}
+
 static bool
-pass_over(struct archive_file *file, uint8_t *block, uint64_t n)
+pass_over(struct unpacked *unpacked, uint8_t *block, uint64_t n)
 {
 	while (n) {
 		size_t want = n < BLOCK ? (size_t)n : BLOCK;
-		if (read_whole(file, block, want, 0) != (ssize_t)want)
+		if (read_whole(unpacked, block, want, 0) != (ssize_t)want)
 			return false;
 		n -= want;
 	}
@@ -97,13 +124,13 @@ write_at(int fd, const uint8_t *bytes, size_t n, uint64_t at)
 }
 
 static bool
-unpack(struct archive_file *file, int to, uint64_t from, uint64_t *size)
+unpack(struct unpacked *unpacked, int to, uint64_t from, uint64_t *size)
 {
 	uint8_t *block = mem_array(BLOCK, 1);
 	uint64_t at = from;
-	bool ok = pass_over(file, block, from);
+	bool ok = pass_over(unpacked, block, from);
 	while (ok) {
-		ssize_t got = read_whole(file, block, BLOCK, at);
+		ssize_t got = read_whole(unpacked, block, BLOCK, at);
 		if (got == 0)
 			break;
 		ok = got > 0 && at - from < PACKED_REST && write_at(to, block, (size_t)got, at);
@@ -118,14 +145,14 @@ int
 packed_open_rest(const struct generation *generation, int fd, uint64_t *size)
 {
 	const struct position *position = &generation->position;
-	struct archive_file *file = open_archive(fd);
-	if (!file)
+	struct unpacked unpacked = {open_archive(fd), 0};
+	if (!unpacked.file)
 		return -1;
 	int to = memfd_create("aiwatch-rest", MFD_CLOEXEC);
-	if (to >= 0 && !unpack(file, to, position->offset - position->anchor_length, size)) {
+	if (to >= 0 && !unpack(&unpacked, to, position->offset - position->anchor_length, size)) {
 		close(to);
 		to = -1;
 	}
-	archive_file_close(file);
+	archive_file_close(unpacked.file);
 	return to;
 }

@@ -10,9 +10,14 @@
 bool
 packed_is_named(const char *path);
 
-/* Compares what it holds with what the generation consumed. fd is the compressed file. */
+/* Compares what it holds with what the generation consumed, and tells whether it holds more. fd is
+ * the compressed file. */
 enum content_verdict
-packed_compare(struct follow *follow, const struct generation *generation, int fd);
+packed_compare(struct follow *follow, const struct generation *generation, int fd, bool *is_longer);
+
+/* Whether the compressed file and the plain one begin alike: in as much of a block as both have. */
+bool
+packed_begins_as(int fd, int plain);
 
 /*
  * A descriptor of what stands behind the anchor, at its place, in memory; *size is that of all it

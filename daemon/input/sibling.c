@@ -134,6 +134,7 @@ is_settled(struct follow *follow, struct stream *stream, int fd, const struct me
 		return true;
 	if (writers == OBJECT_WRITERS_UNKNOWN && follow->now - memo->since >= COPY_SETTLE)
 		return true;
+	stream->older_waits = true;
 	stream_set_busy(follow, stream);
 	return false;
 }
@@ -163,9 +164,12 @@ is_equal_so_far(int own, int fd, uint64_t size)
 	return common > 0 && content_is_equal(own, fd, 0, common);
 }
 
-/* Digests may not reach to where two files part; where both can be read they are compared. */
+/*
+ * Digests may not reach to where two files part; where both can be read they are compared. An own
+ * object that has just changed proves nothing: its path is looked at first.
+ */
 static bool
-is_copy_of_live(struct follow *follow, const struct generation *generation, int fd, uint64_t size,
+is_copy_of_live(struct follow *follow, struct generation *generation, int fd, uint64_t size,
 	enum content_verdict verdict)
 {
 	if (verdict == CONTENT_DIFFERS)
@@ -174,14 +178,18 @@ is_copy_of_live(struct follow *follow, const struct generation *generation, int 
 		return generation->position.offset > 0;
 	if (generation->position.state == GENERATION_DONE && size > generation->position.offset)
 		return false;
-	if (generation->fd >= 0)
-		return is_equal_so_far(generation->fd, fd, size);
-	int own = open_own(follow, generation);
+	int own = generation->fd >= 0 ? generation->fd : open_own(follow, generation);
 	if (own < 0)
 		return generation->position.offset > 0;
-	bool equal = is_equal_so_far(own, fd, size);
-	close(own);
-	return equal;
+	bool is_copy = is_equal_so_far(own, fd, size);
+	if (!is_copy && generation_verify(follow, generation, own) != CONTENT_WHOLE) {
+		generation->stream->older_waits = generation->stream->siblings_due = true;
+		stream_set_busy(follow, generation->stream);
+		is_copy = true;
+	}
+	if (own != generation->fd)
+		close(own);
+	return is_copy;
 }
 
 /* Without an object, or with one that is not where it could be seen any more. */
@@ -190,6 +198,17 @@ is_gone(const struct generation *generation)
 {
 	return !generation_has_object(generation) || generation->unlinked ||
 	       (generation->position.state == GENERATION_DONE && !generation->listed);
+}
+
+/* A sibling holds more of a live generation than was read. */
+static void
+note_longer_copy(const struct follow *follow, const struct generation *generation)
+{
+	bool is_held = generation->position.state == GENERATION_HELD;
+	struct stream *stream = generation->stream;
+	stream->copied |= generation->shrunk;
+	stream->older_waits |= generation->shrunk ||
+			       (is_held && follow->now - generation->quiet_since < HOLD_SETTLE);
 }
 
 static enum sibling_kind
@@ -208,16 +227,18 @@ compare_all(struct follow *follow, struct stream *stream, const struct sibling *
 		if (!is_gone(generation)) {
 			if (is_copy_of_live(follow, generation, fd, look->size, verdict))
 				kind = KIND_UNDECIDED;
-			if (generation->shrunk && verdict == CONTENT_WHOLE &&
-				look->size > generation->position.offset)
-				stream->copied = true;
+			if (verdict == CONTENT_WHOLE && look->size > generation->position.offset)
+				note_longer_copy(follow, generation);
 			continue;
 		}
 		if (verdict == CONTENT_BEGINNING)
 			kind = KIND_UNDECIDED;
 		/* Its own descriptor is read first. */
 		if (generation->fd >= 0 && !generation->at_end) {
+			if (!is_equal_so_far(generation->fd, fd, look->size))
+				continue;
 			kind = KIND_UNDECIDED;
+			stream->older_waits = true;
 			continue;
 		}
 		if (verdict != CONTENT_WHOLE || generation->position.offset == 0 ||
@@ -274,14 +295,19 @@ compare_packed(struct follow *follow, struct stream *stream, const struct siblin
 	bool unread = false;
 	for (size_t i = stream->count; i-- > 0;) {
 		struct generation *generation = stream->generation[i];
-		unread = unread || (generation->fd >= 0 && !generation->at_end);
+		if (generation->position.offset == 0)
+			unread |= generation->fd >= 0 && !generation->at_end &&
+				  packed_begins_as(fd, generation->fd);
 		if (generation->position.packed || generation->position.offset == 0)
 			continue;
-		enum content_verdict verdict = packed_compare(follow, generation, fd);
+		bool is_longer;
+		enum content_verdict verdict = packed_compare(follow, generation, fd, &is_longer);
 		if (verdict == CONTENT_UNREADABLE || verdict == CONTENT_BEGINNING)
 			return KIND_UNDECIDED;
 		if (verdict != CONTENT_WHOLE)
 			continue;
+		if (!is_gone(generation) && is_longer)
+			note_longer_copy(follow, generation);
 		if (!is_gone(generation) || (generation->fd >= 0 && !generation->at_end))
 			return KIND_UNDECIDED;
 		adopt_packed(follow, generation, sibling, fd, look);
@@ -289,6 +315,7 @@ compare_packed(struct follow *follow, struct stream *stream, const struct siblin
 	}
 	if (unread)
 		stream_set_busy(follow, stream);
+	stream->older_waits |= unread;
 	return unread ? KIND_UNDECIDED : KIND_OTHER;
 }
 
@@ -304,6 +331,17 @@ oldest_birth(const struct stream *stream)
 	return born_at;
 }
 
+/* Before what stands at the path, and before what was written later and waits to be read. */
+static size_t
+place_by_age(const struct stream *stream, const struct object_look *look)
+{
+	size_t at = stream->count - (stream_current(stream) != NULL);
+	while (at > 0 && stream->generation[at - 1]->position.state == GENERATION_DRAINING &&
+		stream->generation[at - 1]->seen.changed_at > look->changed_at)
+		at--;
+	return at;
+}
+
 static void
 take_missed(struct follow *follow, struct stream *stream, const struct sibling *sibling, int fd,
 	const struct object_look *look)
@@ -311,8 +349,7 @@ take_missed(struct follow *follow, struct stream *stream, const struct sibling *
 	struct generation *current = stream_current(stream);
 	if (current && (stream->missing_since != TIME_NONE || stream->empty))
 		generation_enter(follow, current, GENERATION_DRAINING, "a younger one follows");
-	size_t at = stream->count - (stream_current(stream) != NULL);
-	struct generation *generation = generation_new(follow, stream, at);
+	struct generation *generation = generation_new(follow, stream, place_by_age(stream, look));
 	log_info("%s: %s was rotated between two looks", stream->path, sibling->path);
 	if (packed_is_named(sibling->path)) {
 		adopt_packed(follow, generation, sibling, fd, look);
@@ -323,6 +360,30 @@ take_missed(struct follow *follow, struct stream *stream, const struct sibling *
 	}
 	generation_enter(follow, generation, GENERATION_DRAINING, "rotated between two looks");
 	stream_set_ready(follow, stream);
+}
+
+/*
+ * What was rotated or copied and truncated after the look at the path shows among the siblings
+ * already: the path is looked at again first.
+ */
+static bool
+is_path_as_seen(const struct stream *stream)
+{
+	const struct generation *current = stream_current(stream);
+	const struct object_look *seen = stream->arrival ? &stream->arrival->look
+					 : current	 ? &current->seen
+							 : NULL;
+	struct object_look look;
+	bool stands = object_look_at(stream->path, &look) && look.is_file;
+	if (!stands || stream->missing_since != TIME_NONE)
+		return !stands && stream->missing_since != TIME_NONE;
+	if (stream->empty)
+		return look.size == 0;
+	if (!seen || object_is_unchanged(seen, &look))
+		return true;
+	int fd = stream->arrival ? stream->arrival->fd : current->fd;
+	return object_is_same(seen, &look) && look.size > seen->size && fd >= 0 &&
+	       (stream->arrival || content_glance(fd, &current->position) == CONTENT_WHOLE);
 }
 
 /* What arrived at the path and has no generation yet may be the same. */
@@ -349,6 +410,19 @@ is_text(int fd)
 	return n > 0 && (nuls == 0 || (wide && nuls > (size_t)n / 4));
 }
 
+static bool
+may_be_missed(struct follow *follow, struct stream *stream, int fd, const struct memo *memo,
+	bool is_known)
+{
+	if (stream->older_waits || (is_known && !is_settled(follow, stream, fd, memo)))
+		return false;
+	if (is_path_as_seen(stream))
+		return true;
+	stream->older_waits = stream->siblings_due = true;
+	stream_set_busy(follow, stream);
+	return false;
+}
+
 /* An object that nobody knows, or that does not hold any more what it held. */
 static void
 classify(struct follow *follow, struct stream *stream, const struct sibling *sibling, bool is_known)
@@ -373,9 +447,12 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 		return;
 	if (kind == KIND_OTHER && !is_packed && sibling_is_arrival(stream, fd, look.size))
 		kind = KIND_UNDECIDED;
+	if (kind == KIND_OTHER && !may_be_missed(follow, stream, fd, memo, is_known))
+		kind = KIND_UNDECIDED;
 	/* Taking may have moved the array. */
 	memo = find_memo(stream, &sibling->look);
-	if (memo && ((kind == KIND_UNDECIDED && stream->busy) || stream->undecided))
+	if (memo && ((kind == KIND_UNDECIDED && (stream->busy || stream->older_waits)) ||
+			    stream->undecided))
 		memo->situation = UINT64_MAX;
 	if (kind == KIND_OTHER && (!is_known || is_text(fd)) && !stream->undecided &&
 		!stream_matches(follow, sibling->path) &&
@@ -465,7 +542,12 @@ check(struct follow *follow, struct stream *stream, const struct sibling *siblin
 	generation_seen_at(follow, known, sibling->path);
 	if (position->packed)
 		return;
-	if (position->state == GENERATION_DRAINING)
+	/* What its own descriptor shows may be another life by now. */
+	if (known->fd >= 0 && has_changed(known, &sibling->look))
+		drain_find_old(follow, known);
+	if (!generation_has_object(known))
+		classify(follow, stream, sibling, true);
+	else if (position->state == GENERATION_DRAINING)
 		check_draining(follow, known, sibling);
 	else if (has_changed(known, &sibling->look))
 		check_done(follow, known, sibling);
@@ -546,7 +628,7 @@ void
 sibling_check(struct follow *follow, struct stream *stream)
 {
 	stream->siblings_due = false;
-	stream->copied = false;
+	stream->copied = stream->older_waits = false;
 	if (stream->count == 0)
 		return;
 	struct siblings siblings = siblings_find(follow, stream);
