@@ -1,8 +1,8 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
+#include "daemon/input/adopt.h"
 #include "daemon/input/packed.h"
-#include "daemon/input/siblings.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -86,237 +86,6 @@ forget_memos(struct stream *stream, const struct siblings *siblings)
 			stream->memo[kept++] = stream->memo[i];
 	}
 	stream->memo_count = kept;
-}
-
-enum sibling_kind {
-	KIND_OTHER,	/* nothing we know */
-	KIND_UNDECIDED, /* may become one of the others */
-	KIND_TAKEN,
-};
-
-/* The bytes behind the offset that only the descriptor has must stand in the copy too. */
-static bool
-has_rest(const struct generation *generation, int fd, uint64_t size)
-{
-	if (generation->fd < 0 || generation->partial == 0)
-		return true;
-	uint64_t offset = generation->position.offset;
-	uint64_t n = size - offset < generation->partial ? size - offset : generation->partial;
-	return content_is_equal(generation->fd, fd, offset, n);
-}
-
-static void
-adopt(struct follow *follow, struct generation *generation, const struct sibling *sibling, int fd,
-	const struct object_look *look)
-{
-	log_info("%s: goes on in its copy %s at %llu", generation->position.path, sibling->path,
-		(unsigned long long)generation->position.offset);
-	generation_set_object(follow, generation, &sibling->key, look, sibling->path);
-	generation->proven = true;
-	generation->at_end = look->size <= generation->position.offset;
-	generation->quiet_since = follow->now;
-	if (generation->at_end && generation->position.state == GENERATION_DONE) {
-		close(fd);
-		return;
-	}
-	generation_set_fd(follow, generation, fd);
-	generation_enter(follow, generation, GENERATION_DRAINING, "its rest stands in a copy");
-	generation->size_at_rotation = look->size;
-	stream_set_ready(follow, generation->stream);
-}
-
-/* A copy that somebody still writes is not whole. */
-static bool
-is_settled(struct follow *follow, struct stream *stream, int fd, const struct memo *memo)
-{
-	enum object_writers writers = object_writers(fd);
-	if (writers == OBJECT_WRITERS_NONE || follow->now - memo->since >= 60 * SECOND)
-		return true;
-	if (writers == OBJECT_WRITERS_UNKNOWN && follow->now - memo->since >= COPY_SETTLE)
-		return true;
-	stream->older_waits = true;
-	stream_set_busy(follow, stream);
-	return false;
-}
-
-static int
-open_own(struct follow *follow, const struct generation *generation)
-{
-	struct object_look look;
-	struct object_key key;
-	int fd = descriptor_open(follow, generation->position.seen_at);
-	if (fd < 0)
-		return -1;
-	if (object_look_into(fd, &look) && object_key_of(fd, NULL, &look, &key) &&
-		memcmp(key.byte, generation->position.object, OBJECT_KEY_MAX) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-static bool
-is_equal_so_far(int own, int fd, uint64_t size)
-{
-	struct object_look look;
-	if (!object_look_into(own, &look))
-		return false;
-	uint64_t common = look.size < size ? look.size : size;
-	return common > 0 && content_is_equal(own, fd, 0, common);
-}
-
-/*
- * Digests may not reach to where two files part; where both can be read they are compared. An own
- * object that has just changed proves nothing: its path is looked at first.
- */
-static bool
-is_copy_of_live(struct follow *follow, struct generation *generation, int fd, uint64_t size,
-	enum content_verdict verdict)
-{
-	if (verdict == CONTENT_DIFFERS)
-		return false;
-	if (generation->shrunk || generation->position.state == GENERATION_HELD)
-		return generation->position.offset > 0;
-	if (generation->position.state == GENERATION_DONE && size > generation->position.offset)
-		return false;
-	int own = generation->fd >= 0 ? generation->fd : open_own(follow, generation);
-	if (own < 0)
-		return generation->position.offset > 0;
-	bool is_copy = is_equal_so_far(own, fd, size);
-	if (!is_copy && generation_verify(follow, generation, own) != CONTENT_WHOLE) {
-		generation->stream->older_waits = generation->stream->siblings_due = true;
-		stream_set_busy(follow, generation->stream);
-		is_copy = true;
-	}
-	if (own != generation->fd)
-		close(own);
-	return is_copy;
-}
-
-/* Without an object, or with one that is not where it could be seen any more. */
-static bool
-is_gone(const struct generation *generation)
-{
-	return !generation_has_object(generation) || generation->unlinked ||
-	       (generation->position.state == GENERATION_DONE && !generation->listed);
-}
-
-/* A sibling holds more of a live generation than was read. */
-static void
-note_longer_copy(const struct follow *follow, const struct generation *generation)
-{
-	bool is_held = generation->position.state == GENERATION_HELD;
-	struct stream *stream = generation->stream;
-	stream->copied |= generation->shrunk;
-	stream->older_waits |= generation->shrunk ||
-			       (is_held && follow->now - generation->quiet_since < HOLD_SETTLE);
-}
-
-static enum sibling_kind
-compare_all(struct follow *follow, struct stream *stream, const struct sibling *sibling, int fd,
-	const struct object_look *look, struct memo *memo)
-{
-	enum sibling_kind kind = KIND_OTHER;
-	struct content_source source = content_of(&fd);
-	for (size_t i = stream->count; i-- > 0;) {
-		struct generation *generation = stream->generation[i];
-		if (generation->position.packed)
-			continue;
-		enum content_verdict verdict = generation_compare(follow, generation, &source);
-		if (verdict == CONTENT_UNREADABLE || verdict == CONTENT_EMPTY)
-			return KIND_UNDECIDED;
-		if (!is_gone(generation)) {
-			if (is_copy_of_live(follow, generation, fd, look->size, verdict))
-				kind = KIND_UNDECIDED;
-			if (verdict == CONTENT_WHOLE && look->size > generation->position.offset)
-				note_longer_copy(follow, generation);
-			continue;
-		}
-		if (verdict == CONTENT_BEGINNING)
-			kind = KIND_UNDECIDED;
-		/* Its own descriptor is read first. */
-		if (generation->fd >= 0 && !generation->at_end) {
-			if (!is_equal_so_far(generation->fd, fd, look->size))
-				continue;
-			kind = KIND_UNDECIDED;
-			stream->older_waits = true;
-			continue;
-		}
-		if (verdict != CONTENT_WHOLE || generation->position.offset == 0 ||
-			!has_rest(generation, fd, look->size))
-			continue;
-		/* As long as nothing else stands at its path, it may come back there. */
-		if (generation == stream_current(stream) &&
-			look->size <= generation->position.offset) {
-			kind = KIND_UNDECIDED;
-			continue;
-		}
-		if (!is_settled(follow, stream, fd, memo))
-			return KIND_UNDECIDED;
-		adopt(follow, generation, sibling, fd, look);
-		return KIND_TAKEN;
-	}
-	return kind;
-}
-
-static void
-adopt_packed(struct follow *follow, struct generation *generation, const struct sibling *sibling,
-	int fd, const struct object_look *look)
-{
-	struct position *position = &generation->position;
-	uint64_t size = position->size, whole;
-	int rest = packed_open_rest(generation, fd, &whole);
-	if (rest < 0)
-		return;
-	log_info("%s: goes on in %s at %llu", position->path, sibling->path,
-		(unsigned long long)position->offset);
-	generation_set_object(follow, generation, &sibling->key, look, sibling->path);
-	position->packed = 1;
-	position->size = whole > size ? whole : size;
-	generation->proven = true;
-	if (whole <= position->offset && position->state == GENERATION_DONE) {
-		close(rest);
-		return;
-	}
-	generation_set_fd(follow, generation, rest);
-	generation->at_end = false;
-	generation->size_at_rotation = whole;
-	generation_enter(
-		follow, generation, GENERATION_DRAINING, "its rest stands in a packed copy");
-	stream_set_ready(follow, generation->stream);
-}
-
-/* Its generation is one whose own object is gone, and that has been read up. */
-static enum sibling_kind
-compare_packed(struct follow *follow, struct stream *stream, const struct sibling *sibling, int fd,
-	const struct object_look *look, struct memo *memo)
-{
-	if (!is_settled(follow, stream, fd, memo))
-		return KIND_UNDECIDED;
-	bool unread = false;
-	for (size_t i = stream->count; i-- > 0;) {
-		struct generation *generation = stream->generation[i];
-		if (generation->position.offset == 0)
-			unread |= generation->fd >= 0 && !generation->at_end &&
-				  packed_begins_as(fd, generation->fd);
-		if (generation->position.packed || generation->position.offset == 0)
-			continue;
-		bool is_longer;
-		enum content_verdict verdict = packed_compare(follow, generation, fd, &is_longer);
-		if (verdict == CONTENT_UNREADABLE || verdict == CONTENT_BEGINNING)
-			return KIND_UNDECIDED;
-		if (verdict != CONTENT_WHOLE)
-			continue;
-		if (!is_gone(generation) && is_longer)
-			note_longer_copy(follow, generation);
-		if (!is_gone(generation) || (generation->fd >= 0 && !generation->at_end))
-			return KIND_UNDECIDED;
-		adopt_packed(follow, generation, sibling, fd, look);
-		return KIND_TAKEN;
-	}
-	if (unread)
-		stream_set_busy(follow, stream);
-	stream->older_waits |= unread;
-	return unread ? KIND_UNDECIDED : KIND_OTHER;
 }
 
 /* What is older than all that is remembered was there before. */
@@ -414,7 +183,7 @@ static bool
 may_be_missed(struct follow *follow, struct stream *stream, int fd, const struct memo *memo,
 	bool is_known)
 {
-	if (stream->older_waits || (is_known && !is_settled(follow, stream, fd, memo)))
+	if (stream->older_waits || (is_known && !adopt_is_settled(follow, stream, fd, memo)))
 		return false;
 	if (is_path_as_seen(stream))
 		return true;
@@ -438,23 +207,21 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 	if (fd < 0)
 		return;
 	bool is_packed = packed_is_named(sibling->path);
-	enum sibling_kind kind = is_packed
-					 ? compare_packed(follow, stream, sibling, fd, &look, memo)
-					 : compare_all(follow, stream, sibling, fd, &look, memo);
-	if (kind == KIND_TAKEN && is_packed)
+	enum adoption kind = adopt_compare(follow, stream, sibling, fd, &look, memo);
+	if (kind == ADOPT_TAKEN && is_packed)
 		close(fd);
-	if (kind == KIND_TAKEN)
+	if (kind == ADOPT_TAKEN)
 		return;
-	if (kind == KIND_OTHER && !is_packed && sibling_is_arrival(stream, fd, look.size))
-		kind = KIND_UNDECIDED;
-	if (kind == KIND_OTHER && !may_be_missed(follow, stream, fd, memo, is_known))
-		kind = KIND_UNDECIDED;
+	if (kind == ADOPT_NONE && !is_packed && sibling_is_arrival(stream, fd, look.size))
+		kind = ADOPT_UNDECIDED;
+	if (kind == ADOPT_NONE && !may_be_missed(follow, stream, fd, memo, is_known))
+		kind = ADOPT_UNDECIDED;
 	/* Taking may have moved the array. */
 	memo = find_memo(stream, &sibling->look);
-	if (memo && ((kind == KIND_UNDECIDED && (stream->busy || stream->older_waits)) ||
+	if (memo && ((kind == ADOPT_UNDECIDED && (stream->busy || stream->older_waits)) ||
 			    stream->undecided))
 		memo->situation = UINT64_MAX;
-	if (kind == KIND_OTHER && (!is_known || is_text(fd)) && !stream->undecided &&
+	if (kind == ADOPT_NONE && (!is_known || is_text(fd)) && !stream->undecided &&
 		!stream_matches(follow, sibling->path) &&
 		(is_known || look.born_at == 0 || look.born_at >= oldest_birth(stream)))
 		take_missed(follow, stream, sibling, fd, &look);
@@ -582,11 +349,11 @@ sibling_claims(struct follow *follow, struct stream *stream, const char *path,
 		int fd = siblings_open(follow, &sibling, &now);
 		if (fd < 0)
 			continue;
-		enum sibling_kind kind =
-			compare_all(follow, s, &sibling, fd, &now, remember(follow, s, look));
-		if (kind != KIND_TAKEN)
+		enum adoption kind =
+			adopt_compare(follow, s, &sibling, fd, &now, remember(follow, s, look));
+		if (kind != ADOPT_TAKEN)
 			close(fd);
-		if (kind != KIND_OTHER)
+		if (kind != ADOPT_NONE)
 			return true;
 	}
 	return false;

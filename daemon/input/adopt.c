@@ -1,0 +1,241 @@
+#include "daemon/input/adopt.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/input/packed.h"
+
+#include <unistd.h>
+
+/* The bytes behind the offset that only the descriptor has must stand in the copy too. */
+static bool
+has_rest(const struct generation *generation, int fd, uint64_t size)
+{
+	if (generation->fd < 0 || generation->partial == 0)
+		return true;
+	uint64_t offset = generation->position.offset;
+	uint64_t n = size - offset < generation->partial ? size - offset : generation->partial;
+	return content_is_equal(generation->fd, fd, offset, n);
+}
+
+static void
+adopt_plain(struct follow *follow, struct generation *generation, const struct sibling *sibling,
+	int fd, const struct object_look *look)
+{
+	log_info("%s: goes on in its copy %s at %llu", generation->position.path, sibling->path,
+		(unsigned long long)generation->position.offset);
+	generation_set_object(follow, generation, &sibling->key, look, sibling->path);
+	generation->proven = true;
+	generation->at_end = look->size <= generation->position.offset;
+	generation->quiet_since = follow->now;
+	if (generation->at_end && generation->position.state == GENERATION_DONE) {
+		close(fd);
+		return;
+	}
+	generation_set_fd(follow, generation, fd);
+	generation_enter(follow, generation, GENERATION_DRAINING, "its rest stands in a copy");
+	generation->size_at_rotation = look->size;
+	stream_set_ready(follow, generation->stream);
+}
+
+/* A copy that somebody still writes is not whole. */
+bool
+adopt_is_settled(struct follow *follow, struct stream *stream, int fd, const struct memo *memo)
+{
+	enum object_writers writers = object_writers(fd);
+	if (writers == OBJECT_WRITERS_NONE || follow->now - memo->since >= 60 * SECOND)
+		return true;
+	if (writers == OBJECT_WRITERS_UNKNOWN && follow->now - memo->since >= COPY_SETTLE)
+		return true;
+	stream->older_waits = true;
+	stream_set_busy(follow, stream);
+	return false;
+}
+
+static int
+open_own(struct follow *follow, const struct generation *generation)
+{
+	struct object_look look;
+	struct object_key key;
+	int fd = descriptor_open(follow, generation->position.seen_at);
+	if (fd < 0)
+		return -1;
+	if (object_look_into(fd, &look) && object_key_of(fd, NULL, &look, &key) &&
+		memcmp(key.byte, generation->position.object, OBJECT_KEY_MAX) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static bool
+is_equal_so_far(int own, int fd, uint64_t size)
+{
+	struct object_look look;
+	if (!object_look_into(own, &look))
+		return false;
+	uint64_t common = look.size < size ? look.size : size;
+	return common > 0 && content_is_equal(own, fd, 0, common);
+}
+
+/*
+ * Digests may not reach to where two files part; where both can be read they are compared. An own
+ * object that has just changed proves nothing: its path is looked at first.
+ */
+static bool
+is_copy_of_live(struct follow *follow, struct generation *generation, int fd, uint64_t size,
+	enum content_verdict verdict)
+{
+	if (verdict == CONTENT_DIFFERS)
+		return false;
+	if (generation->shrunk || generation->position.state == GENERATION_HELD)
+		return generation->position.offset > 0;
+	if (generation->position.state == GENERATION_DONE && size > generation->position.offset)
+		return false;
+	int own = generation->fd >= 0 ? generation->fd : open_own(follow, generation);
+	if (own < 0)
+		return generation->position.offset > 0;
+	bool is_copy = is_equal_so_far(own, fd, size);
+	if (!is_copy && generation_verify(follow, generation, own) != CONTENT_WHOLE) {
+		generation->stream->older_waits = generation->stream->siblings_due = true;
+		stream_set_busy(follow, generation->stream);
+		is_copy = true;
+	}
+	if (own != generation->fd)
+		close(own);
+	return is_copy;
+}
+
+/* Without an object, or with one that is not where it could be seen any more. */
+static bool
+is_gone(const struct generation *generation)
+{
+	return !generation_has_object(generation) || generation->unlinked ||
+	       (generation->position.state == GENERATION_DONE && !generation->listed);
+}
+
+/* A sibling holds more of a live generation than was read. */
+static void
+note_longer_copy(const struct follow *follow, const struct generation *generation)
+{
+	bool is_held = generation->position.state == GENERATION_HELD;
+	struct stream *stream = generation->stream;
+	stream->copied |= generation->shrunk;
+	stream->older_waits |= generation->shrunk ||
+			       (is_held && follow->now - generation->quiet_since < HOLD_SETTLE);
+}
+
+static enum adoption
+compare_plain(struct follow *follow, struct stream *stream, const struct sibling *sibling, int fd,
+	const struct object_look *look, struct memo *memo)
+{
+	enum adoption kind = ADOPT_NONE;
+	struct content_source source = content_of(&fd);
+	for (size_t i = stream->count; i-- > 0;) {
+		struct generation *generation = stream->generation[i];
+		if (generation->position.packed)
+			continue;
+		enum content_verdict verdict = generation_compare(follow, generation, &source);
+		if (verdict == CONTENT_UNREADABLE || verdict == CONTENT_EMPTY)
+			return ADOPT_UNDECIDED;
+		if (!is_gone(generation)) {
+			if (is_copy_of_live(follow, generation, fd, look->size, verdict))
+				kind = ADOPT_UNDECIDED;
+			if (verdict == CONTENT_WHOLE && look->size > generation->position.offset)
+				note_longer_copy(follow, generation);
+			continue;
+		}
+		if (verdict == CONTENT_BEGINNING)
+			kind = ADOPT_UNDECIDED;
+		/* Its own descriptor is read first. */
+		if (generation->fd >= 0 && !generation->at_end) {
+			if (!is_equal_so_far(generation->fd, fd, look->size))
+				continue;
+			kind = ADOPT_UNDECIDED;
+			stream->older_waits = true;
+			continue;
+		}
+		if (verdict != CONTENT_WHOLE || generation->position.offset == 0 ||
+			!has_rest(generation, fd, look->size))
+			continue;
+		/* As long as nothing else stands at its path, it may come back there. */
+		if (generation == stream_current(stream) &&
+			look->size <= generation->position.offset) {
+			kind = ADOPT_UNDECIDED;
+			continue;
+		}
+		if (!adopt_is_settled(follow, stream, fd, memo))
+			return ADOPT_UNDECIDED;
+		adopt_plain(follow, generation, sibling, fd, look);
+		return ADOPT_TAKEN;
+	}
+	return kind;
+}
+
+void
+adopt_packed(struct follow *follow, struct generation *generation, const struct sibling *sibling,
+	int fd, const struct object_look *look)
+{
+	struct position *position = &generation->position;
+	uint64_t size = position->size, whole;
+	int rest = packed_open_rest(generation, fd, &whole);
+	if (rest < 0)
+		return;
+	log_info("%s: goes on in %s at %llu", position->path, sibling->path,
+		(unsigned long long)position->offset);
+	generation_set_object(follow, generation, &sibling->key, look, sibling->path);
+	position->packed = 1;
+	position->size = whole > size ? whole : size;
+	generation->proven = true;
+	if (whole <= position->offset && position->state == GENERATION_DONE) {
+		close(rest);
+		return;
+	}
+	generation_set_fd(follow, generation, rest);
+	generation->at_end = false;
+	generation->size_at_rotation = whole;
+	generation_enter(
+		follow, generation, GENERATION_DRAINING, "its rest stands in a packed copy");
+	stream_set_ready(follow, generation->stream);
+}
+
+/* Its generation is one whose own object is gone, and that has been read up. */
+static enum adoption
+compare_packed(struct follow *follow, struct stream *stream, const struct sibling *sibling, int fd,
+	const struct object_look *look, struct memo *memo)
+{
+	if (!adopt_is_settled(follow, stream, fd, memo))
+		return ADOPT_UNDECIDED;
+	bool unread = false;
+	for (size_t i = stream->count; i-- > 0;) {
+		struct generation *generation = stream->generation[i];
+		if (generation->position.offset == 0)
+			unread |= generation->fd >= 0 && !generation->at_end &&
+				  packed_begins_as(fd, generation->fd);
+		if (generation->position.packed || generation->position.offset == 0)
+			continue;
+		bool is_longer;
+		enum content_verdict verdict = packed_compare(follow, generation, fd, &is_longer);
+		if (verdict == CONTENT_UNREADABLE || verdict == CONTENT_BEGINNING)
+			return ADOPT_UNDECIDED;
+		if (verdict != CONTENT_WHOLE)
+			continue;
+		if (!is_gone(generation) && is_longer)
+			note_longer_copy(follow, generation);
+		if (!is_gone(generation) || (generation->fd >= 0 && !generation->at_end))
+			return ADOPT_UNDECIDED;
+		adopt_packed(follow, generation, sibling, fd, look);
+		return ADOPT_TAKEN;
+	}
+	if (unread)
+		stream_set_busy(follow, stream);
+	stream->older_waits |= unread;
+	return unread ? ADOPT_UNDECIDED : ADOPT_NONE;
+}
+
+enum adoption
+adopt_compare(struct follow *follow, struct stream *stream, const struct sibling *sibling, int fd,
+	const struct object_look *look, struct memo *memo)
+{
+	return packed_is_named(sibling->path)
+		       ? compare_packed(follow, stream, sibling, fd, look, memo)
+		       : compare_plain(follow, stream, sibling, fd, look, memo);
+}
