@@ -38,6 +38,25 @@ is_beyond_us(const char *pattern)
 	return false;
 }
 
+/* Behind `[:alpha:]` within a class, NULL where the bracket is one like any other: as PCRE2 tells
+ * it, no other bracket stands before the end. */
+static const char *
+skip_posix(const char *p) /* at '[' */
+{
+	char mark = p[1];
+	if (!mark || !strchr(":.=", mark))
+		return NULL;
+	for (p += 2; p[0] && p[1]; p++) {
+		if (p[0] == '\\' && strchr("]\\", p[1]))
+			p++;
+		else if (p[0] == ']' || (p[0] == '[' && p[1] == mark))
+			return NULL;
+		else if (p[0] == mark && p[1] == ']')
+			return p + 2;
+	}
+	return NULL;
+}
+
 static const char *
 skip_class(const char *p) /* at '[' */
 {
@@ -47,15 +66,8 @@ skip_class(const char *p) /* at '[' */
 	if (*p == ']')
 		p++;
 	while (*p && *p != ']') {
-		if (*p == '\\' && p[1]) {
-			p += 2;
-		} else if (*p == '[' && p[1] && strchr(":.=", p[1])) {
-			const char end[] = {p[1], ']', '\0'};
-			const char *close = strstr(p + 2, end);
-			p = close ? close + 2 : p + 1;
-		} else {
-			p++;
-		}
+		const char *behind = *p == '[' ? skip_posix(p) : NULL;
+		p = behind ? behind : p + (*p == '\\' && p[1] ? 2 : 1);
 	}
 	return *p ? p + 1 : p;
 }

@@ -35,6 +35,8 @@ t01_literal_is_what_every_match_holds(void **state)
 		{"\\p{Lu}bcd\\pLq", "bcd"},
 		{"[a\\]b]cd[^]x]ef", "cd"},
 		{"[[:alpha:]]xyz", "xyz"},
+		{"ab[[.]|.].]", NULL},
+		{"abc[[:alpha:][:]d]", "abc"},
 		{"ab(c|[)]d)ef(g)", "ab"},
 		{"a(?=b|c)bc", "bc"},
 		{"a\\Qb|c\\E", NULL},
