@@ -229,11 +229,25 @@ check_tls(struct load *load, const struct config_sink *sink)
 			"sink %s: the password is sent in the clear over http:", sink->name);
 }
 
+/* Keys of JSON where no line is taken for JSON would do nothing. */
+static void
+check_json(struct load *load, const struct config_input *input)
+{
+	const struct config_input_json *json = &input->json;
+	bool is_said = json->message.count || json->host.count || json->time.count;
+	if (is_said && strcmp(input->format, "auto") != 0 && strcmp(input->format, "json") != 0)
+		config_problems_add(load->reading.problems, input->place, false,
+			"input %s: \"json\" has no use where the format is %s", input->name,
+			input->format);
+}
+
 static void
 check_whole(struct load *load)
 {
 	const struct config *config = load->top.config;
 	struct config_place place = {config->path, 0, 0};
+	for (size_t i = 0; i < config->input_count; i++)
+		check_json(load, &config->inputs[i]);
 	for (size_t i = 0; i < config->sink_count; i++)
 		if (config->sinks[i].type != CONFIG_SINK_STDOUT)
 			check_tls(load, &config->sinks[i]);

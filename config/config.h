@@ -63,6 +63,9 @@ struct config_input {
 	int64_t poll_interval;
 	char *encoding;
 	char *format;
+	struct config_input_json { /* keys, where the lines are JSON; empty: the known ones */
+		struct config_list message, host, time;
+	} json;
 	char *timezone;
 	struct config_list rotated;
 	enum config_lost on_lost_state;

@@ -15,6 +15,36 @@ static const char *const AGAINST[] = {"message", "record", NULL};
 
 enum { LISTEN_MAX = 256 };
 
+static const struct config_key JSON_KEY[] = {
+	{.name = "message",
+		.type = KEY_TEXTS,
+		AT(config_input, json.message),
+		.check = check_line,
+		.least = 1,
+		.most = 16,
+		.takes_one = true,
+		.help = "keys of the service's line, the first that is there; a.b is b within a"},
+	{.name = "host",
+		.type = KEY_TEXTS,
+		AT(config_input, json.host),
+		.check = check_line,
+		.least = 1,
+		.most = 16,
+		.takes_one = true,
+		.help = "keys of the host that the line comes from, the {host} of site"},
+	{.name = "time",
+		.type = KEY_TEXTS,
+		AT(config_input, json.time),
+		.check = check_line,
+		.least = 1,
+		.most = 16,
+		.takes_one = true,
+		.help = "keys of the time of the envelope: seconds since 1970, or a date"},
+};
+
+static const struct config_section JSON = {
+	.key = JSON_KEY, .count = COUNT(JSON_KEY), .selector = -1};
+
 static const struct config_key INPUT_KEY[] = {
 	{.name = "name",
 		.type = KEY_TEXT,
@@ -73,6 +103,11 @@ static const struct config_key INPUT_KEY[] = {
 		.words = FORMAT,
 		.standard = "auto",
 		.help = "what a collecting host put round the line"},
+	{.name = "json",
+		.type = KEY_SECTION,
+		.section = &JSON,
+		.help = "keys of JSON lines that no known shipper writes; those of NXLog, Filebeat "
+			"and Fluent Bit are known"},
 	{.name = "timezone",
 		.type = KEY_TEXT,
 		AT(config_input, timezone),

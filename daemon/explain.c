@@ -3,6 +3,7 @@
 #include "daemon/base/term.h"
 #include "daemon/input/archive.h"
 #include "daemon/input/glob.h"
+#include "daemon/input/input_reader.h"
 #include "daemon/input/site_name.h"
 #include "daemon/setup.h"
 #include "daemon/verb.h"
@@ -356,16 +357,8 @@ choose_input(const struct config *config, const char *name, const char *absolute
 static bool
 explain_file(struct explain *explain, struct err *err)
 {
-	const struct reader_options options = {
-		.encoding = explain->input->encoding,
-		.format = explain->input->format,
-		.timezone = explain->input->timezone,
-		.max_line = explain->input->max_line,
-		.rules = explain->rules,
-		.every_record = true,
-	};
 	struct source source = {.fd = -1};
-	struct reader *reader = reader_new(&options, err);
+	struct reader *reader = input_reader_new(explain->input, explain->rules, true, err);
 	bool ok = reader && source_open(&source, explain->path, err) &&
 		  read_all(explain, reader, &source, err);
 	reader_free(reader);

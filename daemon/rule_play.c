@@ -2,6 +2,7 @@
 #include "daemon/base/hash.h"
 #include "daemon/base/mem.h"
 #include "daemon/engine/correlate.h"
+#include "daemon/input/input_reader.h"
 #include "daemon/rule_case.h"
 #include "parsers/reader.h"
 
@@ -210,20 +211,16 @@ bool
 rule_case_run(const struct rule_case *item, const struct config *config, struct rules *rules,
 	struct rule_verdict *verdict, struct err *err)
 {
-	const struct config_input *input = &config->inputs[0];
+	if (config->input_count == 0)
+		return err_set(err, "the configuration has no input, as which to read them");
+	char utf8[] = "utf-8";
+	struct config_input input = config->inputs[0];
+	input.encoding = utf8;
 	struct player player = {
 		.item = item,
 		.rules = rules,
 		.now = DEFAULT_START,
-		.reader = reader_new(
-			&(struct reader_options){
-				.encoding = "utf-8",
-				.format = input->format,
-				.timezone = input->timezone,
-				.max_line = input->max_line,
-				.rules = rules,
-			},
-			err),
+		.reader = input_reader_new(&input, rules, false, err),
 	};
 	if (!player.reader)
 		return false;

@@ -2,6 +2,7 @@
 
 #include "daemon/base/mem.h"
 #include "daemon/engine/outcome.h"
+#include "daemon/input/input_reader.h"
 
 #include <stdlib.h>
 
@@ -19,13 +20,6 @@ static bool
 input_open(struct scan_input *input, const struct config_input *config, struct rules *rules,
 	struct err *err)
 {
-	struct reader_options options = {
-		.encoding = config->encoding,
-		.format = config->format,
-		.timezone = config->timezone,
-		.max_line = config->max_line,
-		.rules = rules,
-	};
 	*input = (struct scan_input){.config = config};
 	input->glob = mem_array(config->paths.count, sizeof(struct glob *));
 	for (size_t i = 0; i < config->paths.count; i++) {
@@ -34,9 +28,9 @@ input_open(struct scan_input *input, const struct config_input *config, struct r
 			return err_context(err, "input %s", config->name);
 		input->glob_count++;
 	}
-	input->reader = reader_new(&options, err);
-	options.every_record = true;
-	input->every_reader = input->reader ? reader_new(&options, err) : NULL;
+	input->reader = input_reader_new(config, rules, false, err);
+	if (input->reader)
+		input->every_reader = input_reader_new(config, rules, true, err);
 	return input->every_reader || err_context(err, "input %s", config->name);
 }
 

@@ -87,7 +87,8 @@ parse_json(struct span line, const struct envelope_question *question,
 {
 	if (line.n && line.p[0] == '{')
 		return json_parse(line, question, scratch, envelope);
-	return line.n && line.p[0] == '[' && json_parse_fluentbit(line, scratch, envelope);
+	return line.n && line.p[0] == '[' &&
+	       json_parse_fluentbit(line, question, scratch, envelope);
 }
 
 static bool

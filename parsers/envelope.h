@@ -45,6 +45,18 @@ enum envelope_format {
 bool
 envelope_format_from_name(const char *name, enum envelope_format *format);
 
+/* Keys of a JSON line, in order of preference; a dot goes into an object, unless the key holds it
+ * itself. */
+struct envelope_names {
+	const char *const *item;
+	size_t count;
+};
+
+/* What the configuration names; the keys of known shippers are looked for behind them. */
+struct envelope_keys {
+	struct envelope_names message, host, time;
+};
+
 /* Memory for what an envelope has to unescape. All zero at the start. */
 struct envelope_scratch {
 	struct buf host, path, message;
@@ -57,6 +69,7 @@ struct envelope_question {
 	enum envelope_format format;
 	const struct zone *zone;
 	int64_t received; /* completes times without a year; TIME_NONE: they stay unknown */
+	struct envelope_keys json; /* borrowed; all zero for none */
 };
 
 /*

@@ -7,7 +7,7 @@
 #include <ctype.h>
 #include <jansson.h>
 
-/* Keys in order of preference; a dot goes into an object, unless the key holds it itself. */
+/* The keys of shippers that are known. */
 static const char *const MESSAGE_KEYS[] = {"message", "Message", "log", "MESSAGE", "msg",
 	"event.original", "text", "raw_event", "line"};
 static const char *const HOST_KEYS[] = {"host.name", "agent.hostname", "beat.hostname",
@@ -17,6 +17,19 @@ static const char *const PATH_KEYS[] = {"log.file.path", "source", "path", "file
 	"FileName", "file.path", "file_path"};
 static const char *const TIME_KEYS[] = {
 	"@timestamp", "time", "date", "timestamp", "EventTime", "EventReceivedTime"};
+
+static const struct envelope_names MESSAGE = {MESSAGE_KEYS, COUNT(MESSAGE_KEYS)};
+static const struct envelope_names HOST = {HOST_KEYS, COUNT(HOST_KEYS)};
+static const struct envelope_names PATH = {PATH_KEYS, COUNT(PATH_KEYS)};
+static const struct envelope_names TIME = {TIME_KEYS, COUNT(TIME_KEYS)};
+static const struct envelope_names NONE = {NULL, 0};
+
+/* Of the keys that are asked for, the known ones behind them, the one at index i. */
+static const char *
+key_at(const struct envelope_names *asked, const struct envelope_names *known, size_t i)
+{
+	return i < asked->count ? asked->item[i] : known->item[i - asked->count];
+}
 
 static const json_t *
 find_key(const json_t *object, const char *key)
@@ -31,11 +44,12 @@ find_key(const json_t *object, const char *key)
 }
 
 static struct span
-find_text(const json_t *object, const char *const *keys, size_t count, struct buf *out)
+find_text(const json_t *object, const struct envelope_names *asked,
+	const struct envelope_names *known, struct buf *out)
 {
 	buf_clear(out);
-	for (size_t i = 0; i < count; i++) {
-		const json_t *value = find_key(object, keys[i]);
+	for (size_t i = 0; i < asked->count + known->count; i++) {
+		const json_t *value = find_key(object, key_at(asked, known, i));
 		if (!json_is_string(value) || json_string_length(value) == 0)
 			continue;
 		buf_add(out, json_string_value(value), json_string_length(value));
@@ -61,8 +75,9 @@ time_of(const json_t *value, const struct envelope_question *question)
 static int64_t
 find_time(const json_t *object, const struct envelope_question *question)
 {
-	for (size_t i = 0; i < COUNT(TIME_KEYS); i++) {
-		int64_t time = time_of(find_key(object, TIME_KEYS[i]), question);
+	const struct envelope_names *asked = &question->json.time, *known = &TIME;
+	for (size_t i = 0; i < asked->count + known->count; i++) {
+		int64_t time = time_of(find_key(object, key_at(asked, known, i)), question);
 		if (time != TIME_NONE)
 			return time;
 	}
@@ -82,14 +97,15 @@ bool
 json_parse(struct span line, const struct envelope_question *question,
 	struct envelope_scratch *scratch, struct envelope *envelope)
 {
+	const struct envelope_keys *asked = &question->json;
 	json_t *object = json_loadb(line.p, line.n, JSON_ALLOW_NUL, NULL);
 	bool is_object = json_is_object(object);
 	if (is_object) {
 		envelope->kind = ENVELOPE_JSON;
-		envelope->host = find_text(object, HOST_KEYS, COUNT(HOST_KEYS), &scratch->host);
-		envelope->path = find_text(object, PATH_KEYS, COUNT(PATH_KEYS), &scratch->path);
+		envelope->host = find_text(object, &asked->host, &HOST, &scratch->host);
+		envelope->path = find_text(object, &NONE, &PATH, &scratch->path);
 		envelope->message = trim_line_ends(
-			find_text(object, MESSAGE_KEYS, COUNT(MESSAGE_KEYS), &scratch->message));
+			find_text(object, &asked->message, &MESSAGE, &scratch->message));
 		envelope->time = find_time(object, question);
 	}
 	json_decref(object);
@@ -129,14 +145,15 @@ unquote(struct span quoted, struct buf *out)
 	return buf_span(out);
 }
 
-/* One `"key"=>"value"`: kept where the key is among keys and comes before what was found. */
+/* One `"key"=>"value"`: kept where the key is among those looked for and comes before what was
+ * found, which is `best`. */
 static void
-keep_better(const char *const *keys, size_t count, struct span key, struct span value,
-	struct buf *out, size_t *best)
+keep_better(const struct envelope_names *asked, const struct envelope_names *known, struct span key,
+	struct span value, struct buf *out, size_t *best)
 {
-	for (size_t i = 0; i < *best && i < count; i++) {
-		const char *last = strrchr(keys[i], '.');
-		if (!span_equal(key, span_of(last ? last + 1 : keys[i])))
+	for (size_t i = 0; i < *best && i < asked->count + known->count; i++) {
+		const char *name = key_at(asked, known, i), *last = strrchr(name, '.');
+		if (!span_equal(key, span_of(last ? last + 1 : name)))
 			continue;
 		*best = i;
 		unquote(value, out);
@@ -167,12 +184,14 @@ skip_fluentbit_header(struct span *s)
 }
 
 bool
-json_parse_fluentbit(struct span line, struct envelope_scratch *scratch, struct envelope *envelope)
+json_parse_fluentbit(struct span line, const struct envelope_question *question,
+	struct envelope_scratch *scratch, struct envelope *envelope)
 {
+	const struct envelope_keys *asked = &question->json;
 	struct span s = line;
 	if (!skip_fluentbit_header(&s))
 		return false;
-	size_t message = COUNT(MESSAGE_KEYS), host = COUNT(HOST_KEYS), path = COUNT(PATH_KEYS);
+	size_t message = SIZE_MAX, host = SIZE_MAX, path = SIZE_MAX;
 	buf_clear(&scratch->message);
 	buf_clear(&scratch->host);
 	buf_clear(&scratch->path);
@@ -189,10 +208,9 @@ json_parse_fluentbit(struct span line, struct envelope_scratch *scratch, struct 
 		if (!take_quoted(&s, &value))
 			continue;
 		any = true;
-		keep_better(
-			MESSAGE_KEYS, COUNT(MESSAGE_KEYS), key, value, &scratch->message, &message);
-		keep_better(HOST_KEYS, COUNT(HOST_KEYS), key, value, &scratch->host, &host);
-		keep_better(PATH_KEYS, COUNT(PATH_KEYS), key, value, &scratch->path, &path);
+		keep_better(&asked->message, &MESSAGE, key, value, &scratch->message, &message);
+		keep_better(&asked->host, &HOST, key, value, &scratch->host, &host);
+		keep_better(&NONE, &PATH, key, value, &scratch->path, &path);
 	}
 	envelope->kind = ENVELOPE_FLUENTBIT;
 	envelope->host = buf_span(&scratch->host);

@@ -11,6 +11,7 @@ json_parse(struct span line, const struct envelope_question *question,
 
 /* `[0] TAG: [TIME, {"log"=>"…"}]`: MessagePack as Fluent Bit prints it. */
 bool
-json_parse_fluentbit(struct span line, struct envelope_scratch *scratch, struct envelope *envelope);
+json_parse_fluentbit(struct span line, const struct envelope_question *question,
+	struct envelope_scratch *scratch, struct envelope *envelope);
 
 #endif

@@ -13,6 +13,7 @@ enum { TEXT_LIMIT = 64 * 1024 };
 
 struct reader {
 	enum envelope_format format;
+	struct envelope_keys json; /* owned */
 	size_t max_line;
 	bool every_record;
 	const struct rules *rules; /* may be NULL */
@@ -66,10 +67,30 @@ find_record_rule(const struct rules *rules)
 	return i;
 }
 
+static struct envelope_names
+copy_names(const struct envelope_names *names)
+{
+	char **item = mem_array(names->count, sizeof *item);
+	for (size_t i = 0; i < names->count; i++)
+		item[i] = mem_text(names->item[i]);
+	return (struct envelope_names){(const char *const *)item, names->count};
+}
+
+static void
+free_names(struct envelope_names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free((char *)names->item[i]);
+	free((void *)names->item);
+}
+
 struct reader *
 reader_new(const struct reader_options *options, struct err *err)
 {
 	struct reader *reader = mem_new(sizeof *reader);
+	reader->json.message = copy_names(&options->json.message);
+	reader->json.host = copy_names(&options->json.host);
+	reader->json.time = copy_names(&options->json.time);
 	reader->max_line = options->max_line ? options->max_line : 1;
 	reader->every_record = options->every_record;
 	reader->rules = options->rules;
@@ -95,6 +116,9 @@ reader_free(struct reader *reader)
 {
 	if (!reader)
 		return;
+	free_names(&reader->json.message);
+	free_names(&reader->json.host);
+	free_names(&reader->json.time);
 	decoder_free(reader->decoder);
 	decoder_free(reader->ahead_decoder);
 	zone_free(reader->zone);
@@ -127,6 +151,7 @@ look_at(const struct feed *feed, const struct line *line, struct decoder *decode
 		.format = reader->format,
 		.zone = reader->zone,
 		.received = feed->received,
+		.json = reader->json,
 	};
 	struct span text = decoder_decode(decoder, feed->state->encoding, line->raw);
 	*record = (struct record){

@@ -20,6 +20,7 @@ struct reader_options {
 	const char *encoding;	   /* "auto", "utf-8", "utf-16le", … any that iconv knows */
 	const char *format;	   /* "auto", "plain", "syslog", "json" */
 	const char *timezone;	   /* "local", "UTC" or a name of the tz database */
+	struct envelope_keys json; /* keys of JSON lines; all zero: those of known shippers */
 	size_t max_line;	   /* bytes kept of a line; the rest is skipped and counted */
 	const struct rules *rules; /* borrowed; may be NULL: no events */
 	bool every_record; /* report every line, not only records in which a rule matched or failed

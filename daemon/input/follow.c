@@ -4,6 +4,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/input/follow_parts.h"
+#include "daemon/input/input_reader.h"
 #include "daemon/input/site_name.h"
 
 #include <errno.h>
@@ -47,14 +48,6 @@ static bool
 make(const struct config_input *config, const struct rules *rules, bool report_activity,
 	struct made *made, struct err *err)
 {
-	struct reader_options options = {
-		.encoding = config->encoding,
-		.format = config->format,
-		.timezone = config->timezone,
-		.max_line = config->max_line,
-		.rules = rules,
-		.every_record = report_activity,
-	};
 	*made = (struct made){.glob = mem_array(config->paths.count, sizeof *made->glob)};
 	bool ok = site_template_check(config->site, err);
 	for (size_t i = 0; i < config->paths.count && ok; i++) {
@@ -64,8 +57,7 @@ make(const struct config_input *config, const struct rules *rules, bool report_a
 		if (!ok)
 			err_context(err, "%s", config->paths.item[i]);
 	}
-	if (ok)
-		ok = (made->reader = reader_new(&options, err)) != NULL;
+	ok = ok && (made->reader = input_reader_new(config, rules, report_activity, err)) != NULL;
 	if (!ok)
 		free_made(made);
 	return ok;

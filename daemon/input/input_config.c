@@ -31,6 +31,9 @@ config_input_copy(const struct config_input *config)
 	copy->site = mem_text(config->site);
 	copy->encoding = mem_text(config->encoding);
 	copy->format = mem_text(config->format);
+	copy->json.message = copy_list(&config->json.message);
+	copy->json.host = copy_list(&config->json.host);
+	copy->json.time = copy_list(&config->json.time);
 	copy->timezone = mem_text(config->timezone);
 	copy->rotated = copy_list(&config->rotated);
 	return copy;
@@ -43,6 +46,9 @@ config_input_free(struct config_input *config)
 		return;
 	free_list(&config->paths);
 	free_list(&config->rotated);
+	free_list(&config->json.message);
+	free_list(&config->json.host);
+	free_list(&config->json.time);
 	free(config->name);
 	free(config->site);
 	free(config->encoding);

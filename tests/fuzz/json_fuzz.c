@@ -16,13 +16,16 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	if (!zone)
 		zone = zone_open("UTC", &err);
 	struct span line = {(const char *)bytes, n};
-	struct envelope_question question = {.zone = zone, .received = 0};
+	static const char *const KEYS[] = {"a.b", "_raw"};
+	const struct envelope_names asked = {KEYS, 2};
+	struct envelope_question question = {.zone = zone, .json = {asked, asked, asked}};
 	struct envelope envelope = {0};
 	if (!utf8_is_valid(line))
 		return 0;
 	if (json_parse(line, &question, &scratch, &envelope) && !utf8_is_valid(envelope.message))
 		abort();
-	if (json_parse_fluentbit(line, &scratch, &envelope) && !utf8_is_valid(envelope.message))
+	if (json_parse_fluentbit(line, &question, &scratch, &envelope) &&
+		!utf8_is_valid(envelope.message))
 		abort();
 	return 0;
 }

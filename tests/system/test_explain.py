@@ -70,6 +70,21 @@ def test_04_the_nearest_miss_is_named(folder):
     assert "nearest is enroll_rejected" in record["why"]
 
 
+def test_04a_json_by_the_keys_of_the_configuration(folder):
+    config = f"{folder}/aiwatch.yml"
+    write(config, f"""
+inputs:
+  - name: lake
+    paths: "{folder}/**/AIUpdateSvc.log"
+    json: {{message: [event.raw, body], host: origin}}
+""".encode())
+    lines = [{"body": l2().rstrip(), "message": "no", "origin": "CM07"},
+             {"event": {"raw": l2().rstrip()}, "host": "CM08"}]
+    _, records = explain(folder, "".join(json.dumps(line) + "\n" for line in lines), "-c", config)
+    assert [(record["site"], record["event"]) for record in records] == [
+        ("CM07", "sync_forbidden"), ("CM08", "sync_forbidden")]
+
+
 def test_05_the_cause_stands_beside_the_event(folder):
     _, (record,) = explain(folder, sync_failed("The request failed with HTTP status 503: x."))
     assert (record["event"], record["cause"]) == ("sync_failed", "HTTP 503")

@@ -17,12 +17,13 @@ struct expected {
 };
 
 static struct zone *zone;
+static struct envelope_keys json_keys;
 
 static bool
 parse(struct span line, enum envelope_format format, struct envelope_scratch *scratch,
 	struct envelope *envelope)
 {
-	struct envelope_question question = {.format = format, .zone = zone};
+	struct envelope_question question = {.format = format, .zone = zone, .json = json_keys};
 	time_parse("2015-06-20T00:00:00Z", &question.received);
 	return envelope_parse(line, &question, scratch, envelope);
 }
@@ -231,6 +232,29 @@ t08_json_without_end_is_bounded(void **state)
 	envelope_scratch_fini(&scratch);
 }
 
+static void
+t09_json_by_the_keys_that_are_asked_for(void **state)
+{
+	(void)state;
+	static const char *const MESSAGE[] = {"event.raw", "body"}, *const HOST[] = {"origin"},
+				 *const AT[] = {"at"};
+	static const struct expected ALL[] = {
+		{"{\"message\":\"no\",\"body\":\"yes\",\"origin\":\"cm01\",\"host\":\"no\","
+		 "\"at\":\"2015-06-19T03:00:01Z\",\"time\":1}",
+			ENVELOPE_JSON, "cm01", "", "2015-06-19T03:00:01Z", "yes"},
+		{"{\"body\":\"no\",\"event\":{\"raw\":\"yes\"},\"host\":\"known\"}", ENVELOPE_JSON,
+			"known", "", "", "yes"},
+		{"{\"event.raw\":\"yes\"}", ENVELOPE_JSON, "", "", "", "yes"},
+		{"{\"message\":\"a known one\"}", ENVELOPE_JSON, "", "", "", "a known one"},
+		{"[0] t: [1, {\"log\"=>\"no\", \"body\"=>\"yes\", \"origin\"=>\"cm01\", "
+		 "\"host\"=>\"no\"}]",
+			ENVELOPE_FLUENTBIT, "cm01", "", "", "yes"},
+	};
+	json_keys = (struct envelope_keys){{MESSAGE, 2}, {HOST, 1}, {AT, 1}};
+	assert_all(ALL, COUNT(ALL));
+	json_keys = (struct envelope_keys){0};
+}
+
 static int
 set_up(void **state)
 {
@@ -260,6 +284,7 @@ main(void)
 		cmocka_unit_test(t06_other_components_are_set_aside),
 		cmocka_unit_test(t07_format_that_is_asked_for_is_the_only_one),
 		cmocka_unit_test(t08_json_without_end_is_bounded),
+		cmocka_unit_test(t09_json_by_the_keys_that_are_asked_for),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

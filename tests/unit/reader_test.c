@@ -470,7 +470,11 @@ t11_options_that_are_none_are_refused(void **state)
 	for (size_t i = 0; i < COUNT(CASES); i++) {
 		struct err err = ERR_INIT;
 		struct reader_options options = {
-			CASES[i].encoding, CASES[i].format, CASES[i].timezone, 100, NULL, false};
+			.encoding = CASES[i].encoding,
+			.format = CASES[i].format,
+			.timezone = CASES[i].timezone,
+			.max_line = 100,
+		};
 		assert_null(reader_new(&options, &err));
 		if (!strstr(err.text, CASES[i].words))
 			fail_msg("%s", err.text);
