@@ -2,6 +2,10 @@
 
 #include "parsers/scan.h"
 
+#include <ctype.h>
+
+enum { COUNT_DIGITS = 7 };
+
 static bool
 is_unit(const struct lines *lines, size_t i, unsigned char value)
 {
@@ -76,6 +80,7 @@ give(struct lines *lines, size_t content, struct line *line)
 {
 	const char *p = lines->bytes.p + lines->place;
 	size_t kept = kept_length(lines, p, content);
+	lines->counted = lines->counted && content == 0;
 	*line = (struct line){
 		.raw = {p, kept},
 		.offset = lines->at + lines->place,
@@ -114,12 +119,82 @@ skip_rest(struct lines *lines)
 	return ended;
 }
 
+static size_t
+count_digits(struct span s, size_t most)
+{
+	size_t n = 0;
+	while (n < s.n && n < most && isdigit((unsigned char)s.p[n]))
+		n++;
+	return n;
+}
+
+/* `COUNT <PRI>1 ` at the start of the file or behind another such line: where the message ends that
+ * is counted. 0 where none stands there, or one that is over the limit. */
+static size_t
+counted_end(const struct lines *lines)
+{
+	struct span s = span_from(lines->bytes, lines->place);
+	size_t digits = count_digits(s, COUNT_DIGITS), length = 0;
+	for (size_t i = 0; i < digits; i++)
+		length = length * 10 + (size_t)(s.p[i] - '0');
+	length += digits + 1;
+	struct span behind = span_from(s, digits);
+	size_t priority = count_digits(span_from(behind, 2), 3);
+	bool is_expected = lines->counted || lines->at + lines->place == 0;
+	if (!is_expected || lines->unit != 1 || digits == 0 || priority == 0 ||
+		!span_has_prefix(behind, SPAN(" <")) ||
+		!span_has_prefix(span_from(behind, 2 + priority), SPAN(">1 ")))
+		return 0;
+	return length < lines->limit ? lines->place + length : 0;
+}
+
+bool
+lines_may_be_counted(const struct lines *lines)
+{
+	return lines->counted || counted_end(lines) > 0;
+}
+
+/* What a count ends belongs to the message, a line feed of its own among it. */
+static void
+give_counted(struct lines *lines, size_t end, struct line *line)
+{
+	struct span raw = {lines->bytes.p + lines->place, end - lines->place};
+	*line = (struct line){.raw = raw, .offset = lines->at + lines->place, .length = raw.n};
+	line->raw.n -= raw.n && raw.p[raw.n - 1] == '\n';
+	line->raw.n -= line->raw.n && raw.p[line->raw.n - 1] == '\r';
+	lines->place = end;
+	lines->complete++;
+	lines->counted = true;
+}
+
+enum taking { TAKEN, WAITING, NOT_COUNTED };
+
+/* The first count is believed when another stands where it leads to, before any line feed. */
+static enum taking
+take_counted(struct lines *lines, struct line *line)
+{
+	struct span bytes = lines->bytes;
+	size_t end = counted_end(lines);
+	if (end == 0)
+		return NOT_COUNTED;
+	if (lines->counted && end > bytes.n)
+		return lines->last ? NOT_COUNTED : WAITING;
+	if (!lines->counted && (end >= bytes.n || !isdigit((unsigned char)bytes.p[end]) ||
+				       memchr(bytes.p + lines->place, '\n', end - lines->place)))
+		return NOT_COUNTED;
+	give_counted(lines, end, line);
+	return TAKEN;
+}
+
 bool
 lines_next(struct lines *lines, struct line *line)
 {
 	if (lines->skipping && !skip_rest(lines))
 		return false;
 	strip_nuls(lines);
+	enum taking taking = take_counted(lines, line);
+	if (taking != NOT_COUNTED)
+		return taking == TAKEN;
 	size_t end = find_end(lines), content = end - lines->place;
 	if (end < lines->bytes.n) {
 		give(lines, content, line);

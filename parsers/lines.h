@@ -8,7 +8,9 @@
 /*
  * Cuts raw bytes into lines, at code units of one, two or four bytes.
  *
- * - Only a line feed ends a line; one carriage return before it belongs to the line end.
+ * - Only a line feed ends a line; one carriage return before it belongs to the line end. But for
+ *   messages of RFC 5424 behind octet counts (RFC 6587) with nothing between them, as a capture of
+ *   TCP has them: where the file begins with a count that leads to the next one, counts end lines.
  * - NULs before a line's first character are no part of it: a hole in the file.
  * - NULs at the end of the bytes are not there yet: room that a writer reserved.
  * - Of a line over the limit the beginning is given, marked truncated, cut between characters; the
@@ -38,6 +40,7 @@ struct lines {
 	bool big_endian;
 	bool last; /* nothing comes behind bytes: what is left is a line too */
 	enum lines_skip skipping;
+	bool counted;				    /* an octet count ended the line before */
 	uint64_t complete, too_long, skipped_bytes; /* counted up */
 };
 
@@ -49,9 +52,13 @@ lines_start(struct lines *lines);
 bool
 lines_next(struct lines *lines, struct line *line);
 
+/* Whether a line stands next that an octet count may end. */
+bool
+lines_may_be_counted(const struct lines *lines);
+
 /*
  * Passes over all complete lines that end before `stop`, counting them as lines_next would. For
- * units of one byte, outside a skipped line.
+ * units of one byte, outside a skipped line, where no line may be counted.
  */
 void
 lines_pass(struct lines *lines, size_t stop);

@@ -306,6 +306,8 @@ static void
 pass_to_hit(struct feed *feed)
 {
 	struct lines *lines = &feed->lines;
+	if (lines_may_be_counted(lines))
+		return;
 	size_t hit = rules_next_hit(feed->reader->rules, lines->bytes, lines->place);
 	if (!feed->state->seen) {
 		struct span before = span_first(lines->bytes, hit);
@@ -386,6 +388,7 @@ reader_feed(struct reader *reader, struct reader_state *state, struct span bytes
 					      state->encoding == ENCODING_UTF32BE,
 				.last = last,
 				.skipping = (enum lines_skip)state->skipping,
+				.counted = state->counted,
 			},
 		.received = received,
 		.on_record = on_record,
@@ -394,6 +397,7 @@ reader_feed(struct reader *reader, struct reader_state *state, struct span bytes
 	lines_start(&feed.lines);
 	run(&feed);
 	state->skipping = (uint8_t)feed.lines.skipping;
+	state->counted = feed.lines.counted;
 	counts->lines += feed.lines.complete;
 	counts->records += feed.records;
 	counts->long_lines += feed.lines.too_long;

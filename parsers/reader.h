@@ -35,7 +35,8 @@ struct reader_state {
 	uint8_t skipping;	 /* inside a line whose rest is skipped: enum lines_skip */
 	uint8_t seen;		 /* a record of the service has been seen */
 	struct date_memory date; /* which of day and month comes first, and what may tell it */
-	uint8_t reserved[7];	 /* zero */
+	uint8_t counted;	 /* the line before ended by an octet count */
+	uint8_t reserved[6];	 /* zero */
 };
 
 /* Why a record gave no event, or that it did. */

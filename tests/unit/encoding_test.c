@@ -194,6 +194,32 @@ t10_passing_counts_as_reading_does(void **state)
 	}
 }
 
+/* What a sender of octet-counted messages (RFC 6587) leaves in a capture. */
+static void
+t11_octet_counts_end_lines_where_the_file_begins_with_one(void **state)
+{
+	(void)state;
+	static const char TWO[] = "15 <13>1 - a - - b15 <13>1 - a\n- - c";
+	static const char *const COUNTED[] = {"15 <13>1 - a - - b", "15 <13>1 - a\n- - c"};
+	static const char *const WITH_LINE_FEED[] = {
+		"15 <13>1 - a - - b", "15 <13>1 - a - - c", "", "15 <13>1 - a - - d"};
+	static const char *const UNTRUE[] = {"14 <13>1 - a - - b", "15 <13>1 - a - - c"};
+	static const char *const BEHIND[] = {"x", "15 <13>1 - a - - b15 <13>1 - a - - c"};
+	struct lines lines = {.bytes = SPAN(TWO), .limit = 100, .unit = 1};
+	assert_lines(lines, COUNTED, 2);
+	lines.bytes = SPAN("15 <13>1 - a - - b15 <13>1 - a - - c\n15 <13>1 - a - - d");
+	assert_lines(lines, WITH_LINE_FEED, 4);
+	lines.bytes = SPAN("14 <13>1 - a - - b\n15 <13>1 - a - - c\n");
+	assert_lines(lines, UNTRUE, 2);
+	lines.bytes = SPAN("x\n15 <13>1 - a - - b15 <13>1 - a - - c\n");
+	assert_lines(lines, BEHIND, 2);
+	/* Until the count is seen to be true, or the counted bytes are there, it waits. */
+	for (size_t n = 0; n < sizeof TWO - 1; n++) {
+		lines.bytes = (struct span){TWO, n};
+		assert_lines(lines, COUNTED, n > 18);
+	}
+}
+
 int
 main(void)
 {
@@ -208,6 +234,7 @@ main(void)
 		cmocka_unit_test(t08_line_feed_counts_only_as_a_whole_unit),
 		cmocka_unit_test(t09_long_line_is_cut_between_characters),
 		cmocka_unit_test(t10_passing_counts_as_reading_does),
+		cmocka_unit_test(t11_octet_counts_end_lines_where_the_file_begins_with_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
