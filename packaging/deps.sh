@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a purpose needs and that are missing: deps.sh PURPOSE...
-# Purposes: build, package, package-test, test, lint, demo. With --list it prints them, with --check
-# it only looks.
+# Purposes: build, package, package-test, test, npm, lint, demo. With --list it prints them, with
+# --check it only looks.
 set -eu
 
 packages() {
@@ -15,7 +15,7 @@ packages() {
     test)
         echo libcmocka-dev valgrind python3 python3-pytest sqlite3 gzip xz-utils bzip2 zstd
         echo clang libclang-rt-dev # libFuzzer
-        # The status page in a browser; axe-core comes by npm: see tests/system/fetch-axe.sh.
+        # The status page in a browser; axe-core is fetched by npm: see tests/system/fetch-axe.sh.
         echo chromium chromium-driver python3-selenium python3-jsonschema openssl
         # What rsyslogd, syslog-ng and Icinga 2 link to. They are unpacked, not installed: see
         # tests/system/fetch-receivers.sh.
@@ -34,9 +34,11 @@ packages() {
         echo lintian rpmlint mandoc systemd debootstrap
         echo python3 python3-pytest python3-jsonschema python3-yaml
         ;;
+    npm) echo npm ;;
     demo) echo python3 ;;
     *)
-        echo "deps.sh: no purpose is called '$1': build, package, package-test, test, lint and demo are" >&2
+        echo "deps.sh: no purpose is called '$1':" \
+            "build, package, package-test, test, npm, lint and demo are" >&2
         exit 64
         ;;
     esac

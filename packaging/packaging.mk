@@ -32,6 +32,9 @@ install-documents: $(DOCUMENTS)
 		$(DESTDIR)$(prefix)/share/bash-completion/completions/aiwatch
 	install -D -m 644 -t $(DESTDIR)$(datadir) $(BUILD)/share/aiwatch.schema.json
 	install -D -m 644 -t $(DESTDIR)$(datadir)/drop-ins packaging/systemd/drop-ins/*.conf
+	$(foreach kind,prometheus grafana icinga2,install -D -m 644 -t \
+		$(DESTDIR)$(datadir)/$(kind) \
+		$(filter-out %.test.yml,$(wildcard packaging/$(kind)/*))$(newline))
 
 # The packages are built from what git knows of the tree, as it stands in the work tree.
 .PHONY: deb rpm

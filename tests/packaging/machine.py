@@ -11,7 +11,7 @@ DEADLINE = 60
 
 # Nothing of the host can be written but the shared folder: its /dev is not the host's, and its
 # /proc/sys is read-only. The network is the host's. Logs are on a tmpfs: inotify is blind on an
-# overlay.
+# overlay. Mounts are shared, as systemd expects: it hands credentials over by a mount.
 BOOT = r"""
 set -e
 mount --make-rprivate /
@@ -41,6 +41,7 @@ ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 pivot_root . .old
 umount -l /.old
+mount --make-rshared /
 exec /usr/bin/env -i container=namespace PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --unit=multi-user.target
 """

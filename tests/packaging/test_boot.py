@@ -1,5 +1,7 @@
 """The package in a booted system: each test goes on where the one before it stopped."""
 
+import base64
+import hmac
 import json
 import os
 import pathlib
@@ -20,6 +22,7 @@ CONFIG = "/etc/aiwatch/aiwatch.yml"
 DROP_INS = "/usr/share/aiwatch/drop-ins"
 OVERRIDES = "/etc/systemd/system/aiwatch.service.d"
 
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the published test vector
 PAIR = (
     "Asset Intelligence Catalog Sync Service Warning: 0 : 6/19/2015 3:00:01 AM:"
     " WebException trying to enroll: Status = ProtocolError\n"
@@ -204,7 +207,29 @@ def test_12_status_says_that_there_is_no_jit(machine):
     assert json.loads(machine.run("aiwatch status --json", check=False).stdout)["jit"] is False
 
 
-def test_13_an_upgrade_keeps_state_and_configuration(machine, receiver):
+def test_13_a_secret_of_root_is_a_credential(machine, receiver):
+    # given a secret that only root can read, named as a credential of the unit
+    machine.write("/etc/aiwatch/oncall.secret", SECRET, "-m 600")
+    machine.run(f"cp {CONFIG} /root/good.yml")
+    machine.write(CONFIG, "sinks:\n  - {name: local, type: syslog}\n"
+                  f"  - {{name: hook, type: webhook, url: \"{receiver.url}\","
+                  " secret: {credential: oncall}}\n")
+    restart_with(machine, "credential.conf",
+                 "[Service]\nLoadCredential=oncall:/etc/aiwatch/oncall.secret\n")
+    # when a pair is appended
+    append_pair(machine, "CM09")
+    until(lambda: alerted(receiver, "CM09"), "CM09 at the webhook")
+    # then the alert is signed by it
+    request = next(r for r in receiver.all() if r.document()["site"] == "CM09")
+    signed = b".".join((request.headers["webhook-id"].encode(),
+                        request.headers["webhook-timestamp"].encode(), request.body))
+    digest = hmac.digest(base64.b64decode(SECRET.removeprefix("whsec_")), signed, "sha256")
+    assert request.headers["webhook-signature"] == "v1," + base64.b64encode(digest).decode()
+    machine.run(f"mv /root/good.yml {CONFIG} && rm /etc/aiwatch/oncall.secret")
+    restart_with(machine, None)
+
+
+def test_14_an_upgrade_keeps_state_and_configuration(machine, receiver):
     # given a configuration changed by hand, and a site that has expired
     before = machine.out(f"cat {CONFIG}")
     alerts = len(alerted(receiver, "CM02"))
@@ -219,7 +244,7 @@ def test_13_an_upgrade_keeps_state_and_configuration(machine, receiver):
     assert len(alerted(receiver, "CM02")) == alerts
 
 
-def test_14_a_purge_leaves_nothing(machine):
+def test_15_a_purge_leaves_nothing(machine):
     machine.run("dpkg -P aiwatch")
     left = machine.out("find / /var/log /run /tmp -xdev -name '*aiwatch*'")
     assert left == ""

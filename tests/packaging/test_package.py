@@ -40,15 +40,30 @@ def test_rpmlint_has_no_word():
     assert code == 0 and "0 errors, 0 warnings" in out, out
 
 
+def without_debians_own(paths):
+    """Files as `make install prefix=/usr` would name them."""
+    return {path.replace("/usr/lib/systemd", "/lib/systemd").removesuffix(".gz") for path in paths
+            if not path.startswith("/usr/share/doc/")}
+
+
+def in_deb():
+    lines = said("dpkg-deb", "-c", next((BUILD / "deb").glob("aiwatch_*.deb")))[1].splitlines()
+    return without_debians_own(line.split()[5][1:] for line in lines if not line.startswith("d"))
+
+
 def test_both_packages_hold_the_same_files():
-    deb = next((BUILD / "deb").glob("aiwatch_*.deb"))
     rpm = next((BUILD / "rpm").rglob("aiwatch-[0-9]*.rpm"))
-    in_deb = {line.split()[5][1:] for line in said("dpkg-deb", "-c", deb)[1].splitlines()
-              if not line.startswith("d")}
-    in_rpm = set(said("rpm", "-qpl", "--noglob", rpm)[1].splitlines())
-    of_debian = {p for p in in_deb if p.startswith("/usr/share/doc/")}
-    for path in in_deb - of_debian:
-        assert {path, "/usr" + path} & in_rpm, path
+    in_rpm = without_debians_own(said("rpm", "-qpl", "--noglob", rpm)[1].splitlines())
+    assert in_deb() <= in_rpm
+
+
+def test_make_install_installs_what_the_package_does(tmp_path):
+    code, out = said("make", "-C", TOP, "install", f"BUILD={BUILD}", "prefix=/usr",
+                     f"DESTDIR={tmp_path}")
+    assert code == 0, out
+    installed = {str(path).removeprefix(str(tmp_path)) for path in tmp_path.rglob("*")
+                 if path.is_file()}
+    assert without_debians_own(installed) == in_deb()
 
 
 # ---- the unit ----
