@@ -185,9 +185,9 @@ HOSTILE = ["<img src=x onerror=\"document.title='HIT'\">", "<script>alert(1)<", 
 def test_12_whatever_a_name_or_a_line_holds_is_text(daemon, web, browser):
     daemon.start()
     for name in HOSTILE:
-        append(daemon.log_path(name), l1() + l2(
-            "<img src=x onerror=\"document.title='HIT'\"> </script><script>document.title='HIT'"
-            "</script> 3:00"))
+        append(daemon.log_path(name), l1() + l2().strip() +
+               " <img src=x onerror=\"document.title='HIT'\"> </script><script>"
+               "document.title='HIT'</script>\r\n")
     wait_until(lambda: [site["state"] for site in daemon.status()["sites"]] ==
                ["expired"] * len(HOSTILE), "all have expired")
     browser.open(web.url, width=390)

@@ -57,7 +57,7 @@ def test_02_it_fetches_nothing_and_runs_nothing(folder):
 
 def test_03_whatever_a_line_or_a_name_holds_is_text(folder):
     log(folder, "<img src=x onerror=alert(1)>\"'&",
-        l1() + l2("</code><script>alert(1)</script><img src=x onerror=alert(1)> 3:00"))
+        l1() + l2().strip() + " </code><script>alert(1)</script><img src=x onerror=alert(1)>\r\n")
     text, _ = scan(folder)
     tags = Tags(text)
     assert not {"script", "img"} & set(tags.tags) and "onerror" not in tags.attributes
