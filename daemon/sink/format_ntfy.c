@@ -79,15 +79,13 @@ static void
 write_ntfy(const struct format_job *job, struct buf *out)
 {
 	const struct alert *alert = job->alert;
-	char *title = mem_format("%s%s", alert->test ? "TEST: " : "",
-		alert->summary ? alert->summary : alert_kind_name(alert->kind));
+	const char *title = alert->summary ? alert->summary : alert_kind_name(alert->kind);
 	json_t *body = json_pack("{s:s, s:o, s:o, s:i, s:[s]}", "topic", job->settings->topic,
 		"title", format_json_text(title, TITLE_MAX, NULL), "message", message(job),
 		"priority", priority(alert), "tags", tag(alert));
 	if (alert_links(alert->kind)[0])
 		json_object_set_new(body, "click", json_string(alert_links(alert->kind)[0]));
 	format_json_write(body, out);
-	free(title);
 }
 
 const struct format FORMAT_NTFY = {

@@ -69,22 +69,14 @@ links(const struct alert *alert)
 	return out;
 }
 
-static json_t *
-summary(const struct alert *alert)
-{
-	char *text = mem_format("%s%s", alert->test ? "TEST: " : "",
-		alert->summary ? alert->summary : alert_kind_name(alert->kind));
-	json_t *value = format_json_text(text, SUMMARY_MAX, NULL);
-	free(text);
-	return value;
-}
-
 static void
 write_pagerduty(const struct format_job *job, struct buf *out)
 {
 	const struct alert *alert = job->alert;
-	json_t *payload = json_pack("{s:o, s:o, s:s, s:o, s:s, s:o}", "summary", summary(alert),
-		"source", format_json_text(alert->site, TEXT_MAX, NULL), "severity",
+	const char *summary = alert->summary ? alert->summary : alert_kind_name(alert->kind);
+	json_t *payload = json_pack("{s:o, s:o, s:s, s:o, s:s, s:o}", "summary",
+		format_json_text(summary, SUMMARY_MAX, NULL), "source",
+		format_json_text(alert->site, TEXT_MAX, NULL), "severity",
 		alert_severity_name(alert->severity), "timestamp",
 		format_json_time(alert->updated_at), "class", alert_kind_name(alert->kind),
 		"custom_details", details(job->sink, alert));
