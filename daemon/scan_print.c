@@ -134,30 +134,6 @@ add_safe(struct page *page, const char *text, size_t limit)
 	text_sanitize(page->out, span_of(text), limit);
 }
 
-/* Writes words into lines of the page's width, each behind `indent` blanks. */
-static void
-add_wrapped(struct page *page, const char *text, size_t indent)
-{
-	size_t width = page->columns > 40 ? page->columns : 40, at = width + 1;
-	while (*text) {
-		size_t n = strcspn(text, " ");
-		char *word = mem_copy(text, n);
-		size_t columns = term_width(word);
-		if (at + 1 + columns > width) {
-			buf_format(page->out, "%s%*s", at > width ? "" : "\n", (int)indent, "");
-			at = indent;
-		} else {
-			buf_add_text(page->out, " ");
-			at++;
-		}
-		buf_add_text(page->out, word);
-		at += columns;
-		free(word);
-		text += n + strspn(text + n, " ");
-	}
-	buf_add_text(page->out, "\n");
-}
-
 static void
 add_time(struct page *page, int64_t time)
 {
@@ -263,7 +239,7 @@ add_site(struct page *page, const struct scan_site *site)
 		style(page, TERM_BOLD);
 		buf_add_text(page->out, "what to do\n");
 		style(page, TERM_PLAIN);
-		add_wrapped(page, site->advice, 2 * INDENT);
+		term_wrap(page->out, site->advice, 2 * INDENT, page->columns);
 	}
 	buf_add_text(page->out, "\n");
 }

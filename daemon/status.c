@@ -5,6 +5,7 @@
 #include "daemon/engine/alert.h"
 #include "daemon/engine/control.h"
 #include "daemon/verb.h"
+#include "parsers/text.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -15,6 +16,9 @@
 #include <unistd.h>
 
 enum { STATUS_OK, STATUS_WARNING, STATUS_CRITICAL, STATUS_UNKNOWN };
+
+/* Bytes of a text, and columns of a site's name, that fit a terminal. */
+enum { TEXT_SHOWN = 4096, NAME_COLUMNS = 40 };
 
 /* What a state is to the one who watches; the gravest first in the table of sites. */
 static const struct {
@@ -94,10 +98,12 @@ print_headline(const struct summary *summary, bool colour)
 	printf("%sAIWATCH %s%s - %zu site%s", term_style(STYLE[summary->exit], colour),
 		EXIT_NAME[summary->exit], term_style(TERM_PLAIN, colour), summary->sites,
 		summary->sites == 1 ? "" : "s");
-	for (int state = SITE_STATES - 1; state >= 0; state--) {
-		if (summary->by_state[state])
-			printf(", %zu %s", summary->by_state[state],
-				site_state_name((enum site_state)state));
+	for (int gravity = SITE_STATES - 1; gravity >= 0; gravity--) {
+		for (int state = 0; state < SITE_STATES; state++) {
+			if (STATE[state].gravity == gravity && summary->by_state[state])
+				printf(", %zu %s", summary->by_state[state],
+					site_state_name((enum site_state)state));
+		}
 	}
 	printf(" |");
 	for (int state = 0; state < SITE_STATES; state++)
@@ -116,90 +122,181 @@ by_gravity(const void *a, const void *b)
 	return order ? order : strcmp(text_of(left, "site"), text_of(right, "site"));
 }
 
+/* Text from outside, made safe for a terminal, behind `before`; nothing for "". */
 static void
-print_evidence(const json_t *incident)
+print_text(const char *before, const char *text)
+{
+	struct buf safe = BUF_INIT;
+	text_sanitize(&safe, span_of(text), TEXT_SHOWN);
+	if (safe.n > 0)
+		printf("%s%s", before, safe.p);
+	buf_fini(&safe);
+}
+
+/* A time to the second, behind `before`; nothing where there is none. */
+static void
+print_time(const char *before, const json_t *object, const char *key)
+{
+	int64_t time;
+	char text[TIME_TEXT];
+	if (time_parse(text_of(object, key), &time))
+		printf("%s%s", before, time_format(time - time % SECOND, text));
+}
+
+static void
+print_evidence(const json_t *incident, bool colour)
 {
 	size_t i;
 	json_t *line;
 	json_array_foreach(json_object_get(incident, "evidence"), i, line)
 	{
-		printf("      %s:%" JSON_INTEGER_FORMAT "\n        %s\n", text_of(line, "file"),
-			number_of(line, "offset"), text_of(line, "text"));
+		print_text("      ", text_of(line, "text"));
+		printf("%s", term_style(TERM_DIM, colour));
+		print_text("\n        ", text_of(line, "file"));
+		printf(", offset %" JSON_INTEGER_FORMAT "%s\n", number_of(line, "offset"),
+			term_style(TERM_PLAIN, colour));
 	}
 }
 
+/* What there is to do, and why: of a site that was asked for. */
 static void
-print_site(const json_t *site, bool colour)
+print_detail(const json_t *site, bool colour)
 {
-	enum site_state state = state_of(site);
-	const char *since = text_of(site, "since"), *cause = text_of(site, "cause");
-	printf("  %s%-16s%s %s", term_style(STATE[state].style, colour), site_state_name(state),
-		term_style(TERM_PLAIN, colour), text_of(site, "site"));
-	if (since[0])
-		printf(", since %s", since);
-	json_int_t occurrences = number_of(site, "occurrences");
-	if (occurrences > 0)
-		printf(", %" JSON_INTEGER_FORMAT " attempt%s", occurrences,
-			occurrences == 1 ? "" : "s");
-	if (cause[0])
-		printf(", cause: %s", cause);
-	if (json_is_true(json_object_get(site, "acknowledged")))
-		printf(", acknowledged");
-	if (json_is_string(json_object_get(site, "silenced_until")))
-		printf(", silenced until %s%s%s", text_of(site, "silenced_until"),
-			text_of(site, "silence_reason")[0] ? ": " : "",
-			text_of(site, "silence_reason"));
-	printf("\n");
-	print_evidence(json_object_get(site, "incident"));
+	size_t i;
+	json_t *link;
+	struct buf advice = BUF_INIT, safe = BUF_INIT;
+	text_sanitize(&safe, span_of(text_of(site, "advice")), TEXT_SHOWN);
+	if (safe.n > 0)
+		term_wrap(&advice, safe.p, 6, term_columns(STDOUT_FILENO, 100));
+	printf("%s", advice.n > 0 ? advice.p : "");
+	json_array_foreach(json_object_get(site, "links"), i, link)
+		printf("      %s\n", json_string_value(link));
+	print_evidence(json_object_get(site, "incident"), colour);
+	buf_fini(&advice);
+	buf_fini(&safe);
+}
+
+static bool
+is_silent(const json_t *site)
+{
+	return strcmp(text_of(json_object_get(site, "incident"), "kind"), "site_silent") == 0;
 }
 
 static void
-print_sites(const json_t *sites, bool colour)
+print_site(const json_t *site, size_t name_width, bool colour)
 {
-	size_t count = json_array_size(sites);
+	enum site_state state = state_of(site);
+	json_int_t occurrences = number_of(site, "occurrences");
+	size_t width = term_width(text_of(site, "site"));
+	printf("  %s%-16s%s", term_style(STATE[state].style, colour), site_state_name(state),
+		term_style(TERM_PLAIN, colour));
+	print_text(" ", text_of(site, "site"));
+	printf("%*s", width < name_width ? (int)(name_width - width) : 0, "");
+	print_time("  since ", site, "since");
+	if (occurrences > 0)
+		printf(", %" JSON_INTEGER_FORMAT " attempt%s", occurrences,
+			occurrences == 1 ? "" : "s");
+	print_text(", cause: ", text_of(site, "cause"));
+	if (is_silent(site))
+		printf(", writes nothing any more");
+	if (json_is_true(json_object_get(site, "acknowledged")))
+		printf(", acknowledged");
+	print_time(", silenced until ", site, "silenced_until");
+	print_text(": ", text_of(site, "silence_reason"));
+	printf("\n");
+}
+
+static size_t
+name_width(const json_t *sites)
+{
+	size_t i, widest = 0;
+	json_t *site;
+	json_array_foreach(sites, i, site)
+	{
+		size_t width = term_width(text_of(site, "site"));
+		if (width > widest && width <= NAME_COLUMNS)
+			widest = width;
+	}
+	return widest;
+}
+
+/* A line each, the gravest first; in detail where they were asked for by name. */
+static void
+print_sites(const json_t *sites, bool in_detail, bool colour)
+{
+	size_t count = json_array_size(sites), width = name_width(sites);
+	bool is_trouble = false;
 	json_t **row = mem_array(count, sizeof *row);
 	for (size_t i = 0; i < count; i++)
 		row[i] = json_array_get(sites, i);
 	qsort(row, count, sizeof *row, by_gravity);
 	printf("sites:%s\n", count ? "" : " nothing of the service has been seen yet");
-	for (size_t i = 0; i < count; i++)
-		print_site(row[i], colour);
+	for (size_t i = 0; i < count; i++) {
+		print_site(row[i], width, colour);
+		if (in_detail)
+			print_detail(row[i], colour);
+		is_trouble = is_trouble || json_is_object(json_object_get(row[i], "incident"));
+	}
+	if (is_trouble && !in_detail)
+		printf("  `aiwatch status SITE` says what to do, and shows the evidence\n");
 	free(row);
 }
 
+/* ", 3 WORD(s)" where there are any. */
 static void
-print_inputs(const json_t *inputs)
+print_count(const json_t *object, const char *key, const char *one, const char *many)
+{
+	json_int_t count = number_of(object, key);
+	if (count != 0)
+		printf(", %" JSON_INTEGER_FORMAT " %s", count, count == 1 ? one : many);
+}
+
+static void
+print_trouble(const char *text, bool colour)
+{
+	printf("%s", term_style(TERM_YELLOW, colour));
+	print_text("    ", text);
+	printf("%s%s", term_style(TERM_PLAIN, colour), text[0] ? "\n" : "");
+}
+
+static void
+print_inputs(const json_t *inputs, bool colour)
 {
 	size_t i, j;
 	json_t *input, *error;
 	printf("inputs:\n");
 	json_array_foreach(inputs, i, input)
 	{
-		printf("  %s: %" JSON_INTEGER_FORMAT " file(s) by %s, %" JSON_INTEGER_FORMAT
-		       " bytes read, %" JSON_INTEGER_FORMAT " behind, %" JSON_INTEGER_FORMAT
-		       " gap(s)\n",
-			text_of(input, "name"), number_of(input, "files"), text_of(input, "watch"),
-			number_of(input, "bytes_read"), number_of(input, "lag_bytes"),
-			number_of(input, "gaps"));
+		json_int_t files = number_of(input, "files"), lag = number_of(input, "lag_bytes");
+		printf("  %s: %" JSON_INTEGER_FORMAT " file%s by %s, %" JSON_INTEGER_FORMAT
+		       " bytes read, ",
+			text_of(input, "name"), files, files == 1 ? "" : "s",
+			text_of(input, "watch"), number_of(input, "bytes_read"));
+		if (lag > 0)
+			printf("%" JSON_INTEGER_FORMAT " behind", lag);
+		else
+			printf("up to date");
+		print_count(input, "gaps", "gap", "gaps");
+		printf("\n");
 		json_array_foreach(json_object_get(input, "errors"), j, error)
-			printf("    %s\n", json_string_value(error));
+			print_trouble(json_string_value(error), colour);
 	}
 }
 
 static void
-print_sinks(const json_t *sinks)
+print_sinks(const json_t *sinks, bool colour)
 {
 	size_t i;
 	json_t *sink;
 	printf("sinks:\n");
 	json_array_foreach(sinks, i, sink)
 	{
-		printf("  %s (%s): %" JSON_INTEGER_FORMAT " delivered, %" JSON_INTEGER_FORMAT
-		       " waiting, %" JSON_INTEGER_FORMAT " dead\n",
-			text_of(sink, "name"), text_of(sink, "type"), number_of(sink, "delivered"),
-			number_of(sink, "pending"), number_of(sink, "dead"));
-		if (text_of(sink, "last_error")[0])
-			printf("    %s\n", text_of(sink, "last_error"));
+		printf("  %s (%s): %" JSON_INTEGER_FORMAT " delivered", text_of(sink, "name"),
+			text_of(sink, "type"), number_of(sink, "delivered"));
+		print_count(sink, "pending", "waits", "wait");
+		print_count(sink, "dead", "dead letter", "dead letters");
+		printf("\n");
+		print_trouble(text_of(sink, "last_error"), colour);
 	}
 }
 
@@ -221,7 +318,7 @@ print_daemon(const json_t *status)
 }
 
 static int
-print_status(const json_t *status, bool as_json)
+print_status(const json_t *status, bool in_detail, bool as_json)
 {
 	bool colour = term_has_colour(STDOUT_FILENO);
 	struct summary summary = summarize(status);
@@ -231,9 +328,9 @@ print_status(const json_t *status, bool as_json)
 		return summary.exit;
 	}
 	print_headline(&summary, colour);
-	print_sites(json_object_get(status, "sites"), colour);
-	print_inputs(json_object_get(status, "inputs"));
-	print_sinks(json_object_get(status, "sinks"));
+	print_sites(json_object_get(status, "sites"), in_detail, colour);
+	print_inputs(json_object_get(status, "inputs"), colour);
+	print_sinks(json_object_get(status, "sinks"), colour);
 	print_daemon(status);
 	return summary.exit;
 }
@@ -281,7 +378,8 @@ run(const char *config_path, int argc, char **argv)
 		printf("AIWATCH UNKNOWN - %s\n", err.text);
 		return STATUS_UNKNOWN;
 	}
-	int code = exit_for(status, argc - optind, print_status(status, as_json));
+	int wanted = argc - optind;
+	int code = exit_for(status, wanted, print_status(status, wanted > 0, as_json));
 	json_decref(status);
 	return code;
 }
@@ -290,9 +388,11 @@ const struct verb VERB_STATUS = {
 	.name = "status",
 	.arguments = "[--json] [SITE…]",
 	.summary = "sites, inputs and sinks of the running daemon; a Nagios plugin too",
-	.help = "Asks the running daemon and prints what it knows, the gravest site first. The "
-		"first\n"
-		"line is that of a Nagios plugin, with performance data behind the bar.\n\n"
+	.help = "Asks the running daemon and prints what it knows, the gravest site first; of a "
+		"SITE\n"
+		"that is named also what to do, and the evidence. The first line is that of a "
+		"Nagios\n"
+		"plugin, with performance data behind the bar.\n\n"
 		"  --json   one JSON document\n\n"
 		"exit: 0 all well, 1 a site is suspect or failing, 2 a site is expired, 3 no "
 		"daemon\n"

@@ -1,5 +1,7 @@
 #include "daemon/base/term.h"
 
+#include "daemon/base/mem.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -41,4 +43,27 @@ term_columns(int fd, size_t otherwise)
 {
 	struct winsize size;
 	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : otherwise;
+}
+
+void
+term_wrap(struct buf *out, const char *text, size_t indent, size_t columns)
+{
+	size_t width = columns > 40 ? columns : 40, at = width + 1;
+	while (*text) {
+		size_t n = strcspn(text, " ");
+		char *word = mem_copy(text, n);
+		size_t word_width = term_width(word);
+		if (at + 1 + word_width > width) {
+			buf_format(out, "%s%*s", at > width ? "" : "\n", (int)indent, "");
+			at = indent;
+		} else {
+			buf_add_text(out, " ");
+			at++;
+		}
+		buf_add_text(out, word);
+		at += word_width;
+		free(word);
+		text += n + strspn(text + n, " ");
+	}
+	buf_add_text(out, "\n");
 }

@@ -1,6 +1,8 @@
 #ifndef AIWATCH_BASE_TERM_H
 #define AIWATCH_BASE_TERM_H
 
+#include "daemon/base/buf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -32,5 +34,9 @@ term_width(const char *text);
 /* Columns of the terminal behind fd, `otherwise` where it is none. */
 size_t
 term_columns(int fd, size_t otherwise);
+
+/* Appends the text's words in lines of `columns`, at least 40, each behind `indent` blanks. */
+void
+term_wrap(struct buf *out, const char *text, size_t indent, size_t columns);
 
 #endif

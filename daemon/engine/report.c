@@ -192,6 +192,6 @@ report_status(const struct report *report, const char *const *names, size_t coun
 		"loaded_at", json_of_time(report->config_loaded_at), "last_reload_ok",
 		report->last_reload_ok, "jit", report->jit, "store",
 		text_or_null(report->store_trouble), "sites",
-		report_sites(report, names, count, REPORT_WHOLE), "inputs", report_inputs(report),
-		"sinks", report_sinks(report));
+		report_sites(report, names, count, count > 0 ? REPORT_ADVICE : REPORT_WHOLE),
+		"inputs", report_inputs(report), "sinks", report_sinks(report));
 }
