@@ -17,9 +17,12 @@ static const char *const BLANKS[] = {" ", "\t", "\xc2\xa0", "\xe2\x80\x89", "\xe
 static bool
 take_text(struct span *s, const char *text)
 {
-	if (!span_has_prefix(*s, span_of(text)))
-		return false;
-	*s = span_from(*s, strlen(text));
+	size_t n = 0;
+	for (; text[n]; n++) {
+		if (n == s->n || s->p[n] != text[n])
+			return false;
+	}
+	*s = span_from(*s, n);
 	return true;
 }
 
@@ -27,6 +30,8 @@ static size_t
 skip_blanks(struct span *s)
 {
 	size_t before = s->n;
+	if (before && s->p[0] > ' ' && s->p[0] <= '~') /* nearly always */
+		return 0;
 	for (size_t i = 0; i < sizeof BLANKS / sizeof BLANKS[0];)
 		i = take_text(s, BLANKS[i]) ? 0 : i + 1;
 	return before - s->n;

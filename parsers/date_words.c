@@ -148,14 +148,19 @@ is_ascii_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+/* Most words are told from the text by their first letter. */
+static bool
+may_begin(struct span text, struct span word)
+{
+	bool both_ascii = (unsigned char)text.p[0] < 0x80 && (unsigned char)word.p[0] < 0x80;
+	return !both_ascii || ((text.p[0] ^ word.p[0]) & ~0x20) == 0;
+}
+
 /* The length in text of the word, 0 where it does not stand at its start. */
 static size_t
 word_length(struct span text, struct span word)
 {
 	size_t length = 0;
-	bool both_ascii = (unsigned char)text.p[0] < 0x80 && (unsigned char)word.p[0] < 0x80;
-	if (both_ascii && ((text.p[0] ^ word.p[0]) & ~0x20) != 0)
-		return 0;
 	bool ends_in_letter = is_ascii_letter(word.p[word.n - 1]);
 	while (word.n > 0) {
 		uint32_t a, b;
@@ -179,7 +184,7 @@ date_word(struct span text, enum date_word wanted, unsigned *month)
 		return 0;
 	for (size_t i = 0; i < LISTS[wanted].count; i++) {
 		const struct word *word = &LISTS[wanted].words[i];
-		size_t n = word_length(text, word->text);
+		size_t n = may_begin(text, word->text) ? word_length(text, word->text) : 0;
 		if (n > longest) {
 			longest = n;
 			*month = word->month;

@@ -294,3 +294,11 @@ frame_parse(struct span line, struct frame *frame)
 	split_body(frame);
 	return true;
 }
+
+bool
+frame_is_service(struct span line)
+{
+	struct frame frame = {0};
+	return span_has_prefix(line, SPAN(FRAME_SERVICE)) && find_header(line, &frame) &&
+	       frame.is_service;
+}

@@ -53,4 +53,8 @@ struct frame {
 bool
 frame_parse(struct span line, struct frame *frame);
 
+/* Whether the line has the service's frame, as frame_parse would say, for less. */
+bool
+frame_is_service(struct span line);
+
 #endif

@@ -50,13 +50,6 @@ take_field(struct span *s)
 	return field;
 }
 
-static bool
-is_service(struct span s)
-{
-	struct frame frame;
-	return frame_parse(s, &frame) && frame.is_service;
-}
-
 /* Writers put one blank before a message that may bring one of its own. Three or more are the
  * message's: lines that continue a record are indented. */
 static struct span
@@ -85,7 +78,7 @@ skip_tag(struct span s)
 	}
 	bool colon = take_byte(&rest, ':');
 	take_byte(&rest, ' ');
-	return colon || is_service(rest) ? rest : s;
+	return colon || frame_is_service(rest) ? rest : s;
 }
 
 /* rsyslog writes a control character as `#` or `\` and three octal digits. */
@@ -105,7 +98,8 @@ has_escape(struct span s)
 {
 	unsigned char control;
 	for (size_t i = 0; i + 4 <= s.n; i++) {
-		if (escaped_control(span_from(s, i), &control))
+		bool may = s.p[i] == '#' || s.p[i] == '\\';
+		if (may && escaped_control(span_from(s, i), &control))
 			return true;
 	}
 	return false;
@@ -142,14 +136,15 @@ take_host_and_message(struct span rest, struct envelope_scratch *scratch, struct
 	struct span behind_host = rest;
 	struct span host = take_field(&behind_host);
 	bool is_tag = host.n && (host.p[host.n - 1] == ':' || host.p[host.n - 1] == ']');
-	if (is_service(rest)) {
+	if (frame_is_service(rest)) {
 		envelope->message = rest;
 	} else if (is_tag || host.n == 0) {
 		envelope->message = skip_tag(rest);
 	} else {
 		envelope->host = host;
 		behind_host = skip_blanks(behind_host);
-		envelope->message = is_service(behind_host) ? behind_host : skip_tag(behind_host);
+		envelope->message =
+			frame_is_service(behind_host) ? behind_host : skip_tag(behind_host);
 	}
 }
 
@@ -334,6 +329,6 @@ syslog_parse_ietf(struct span line, const struct envelope_question *question,
 	envelope->time =
 		has_time ? date_resolve_near(&date, question->zone, question->received) : TIME_NONE;
 	rest = unescape(skip_blanks(rest), &scratch->message);
-	envelope->message = is_service(rest) ? rest : skip_tag(rest);
+	envelope->message = frame_is_service(rest) ? rest : skip_tag(rest);
 	return true;
 }
