@@ -12,8 +12,9 @@ unitdir    ?= $(prefix)/lib/systemd/system
 sysusersdir ?= $(prefix)/lib/sysusers.d
 sysconfdir ?= /etc
 
-PKGS   := libpcre2-8 yaml-0.1 sqlite3 libcurl libsystemd jansson libmicrohttpd libcrypto libssl \
-	  libxxhash libarchive zlib
+LINKED := libpcre2-8 yaml-0.1 sqlite3 libsystemd jansson libcrypto libssl libxxhash zlib
+LOADED := libcurl libmicrohttpd libarchive # when first needed: daemon/base/library.h
+PKGS   := $(LINKED) $(LOADED)
 PYTHON ?= /usr/bin/python3
 ifeq ($(origin CC),default)
 CC := gcc
@@ -32,7 +33,7 @@ WARNINGS   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-proto
 
 # Asked for once, and only where something is compiled: pkg-config may not be there before.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
-PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(LINKED)))$(PKG_LIBS)
 
 override CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DAIWATCH_VERSION='"$(VERSION)"'
 override CFLAGS   += -std=gnu17 $(WARNINGS) $(HARDENING) -pthread $(SANITIZERS) $(PKG_CFLAGS)

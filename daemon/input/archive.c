@@ -1,10 +1,29 @@
 #include "daemon/input/archive.h"
 
+#include "daemon/base/library.h"
 #include "daemon/base/mem.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <stdlib.h>
+
+/* clang-format off */
+#define ARCHIVE_CALLS(CALL) \
+	CALL(error_string) CALL(filter_bytes) CALL(read_data) CALL(read_free) \
+	CALL(read_new) CALL(read_next_header) CALL(read_open_fd) \
+	CALL(read_support_filter_bzip2) CALL(read_support_filter_gzip) \
+	CALL(read_support_filter_xz) CALL(read_support_filter_zstd) \
+	CALL(read_support_format_empty) CALL(read_support_format_raw)
+/* clang-format on */
+
+#define POINTER(name) __typeof__(archive_##name) *(name);
+#define SYMBOL(name)  {"archive_" #name, &libarchive.name},
+
+static struct {
+	ARCHIVE_CALLS(POINTER)
+} libarchive;
+static const struct library_symbol SYMBOLS[] = {ARCHIVE_CALLS(SYMBOL)};
+static struct library library = {"libarchive.so.13", SYMBOLS, COUNT(SYMBOLS), false};
 
 enum { BLOCK = 64 * 1024 };
 
@@ -34,7 +53,7 @@ archive_is_compressed(struct span head)
 static bool
 fail(struct archive *archive, struct err *err)
 {
-	const char *words = archive_error_string(archive);
+	const char *words = libarchive.error_string(archive);
 	return err_set(err, "cannot decompress: %s", words ? words : "unknown trouble");
 }
 
@@ -44,15 +63,15 @@ begin(struct archive_file *file, int fd, struct err *err)
 {
 	struct archive *archive = file->archive;
 	struct archive_entry *entry;
-	if (archive_read_support_filter_gzip(archive) != ARCHIVE_OK ||
-		archive_read_support_filter_xz(archive) != ARCHIVE_OK ||
-		archive_read_support_filter_zstd(archive) != ARCHIVE_OK ||
-		archive_read_support_filter_bzip2(archive) != ARCHIVE_OK ||
-		archive_read_support_format_raw(archive) != ARCHIVE_OK ||
-		archive_read_support_format_empty(archive) != ARCHIVE_OK ||
-		archive_read_open_fd(archive, fd, BLOCK) != ARCHIVE_OK)
+	if (libarchive.read_support_filter_gzip(archive) != ARCHIVE_OK ||
+		libarchive.read_support_filter_xz(archive) != ARCHIVE_OK ||
+		libarchive.read_support_filter_zstd(archive) != ARCHIVE_OK ||
+		libarchive.read_support_filter_bzip2(archive) != ARCHIVE_OK ||
+		libarchive.read_support_format_raw(archive) != ARCHIVE_OK ||
+		libarchive.read_support_format_empty(archive) != ARCHIVE_OK ||
+		libarchive.read_open_fd(archive, fd, BLOCK) != ARCHIVE_OK)
 		return fail(archive, err);
-	int got = archive_read_next_header(archive, &entry);
+	int got = libarchive.read_next_header(archive, &entry);
 	file->empty = got == ARCHIVE_EOF;
 	return got == ARCHIVE_OK || got == ARCHIVE_EOF || fail(archive, err);
 }
@@ -60,8 +79,10 @@ begin(struct archive_file *file, int fd, struct err *err)
 struct archive_file *
 archive_file_open(int fd, struct err *err)
 {
+	if (!library_load(&library, err))
+		return NULL;
 	struct archive_file *file = mem_new(sizeof *file);
-	file->archive = archive_read_new();
+	file->archive = libarchive.read_new();
 	if (!file->archive)
 		abort();
 	if (begin(file, fd, err))
@@ -75,7 +96,7 @@ archive_file_close(struct archive_file *file)
 {
 	if (!file)
 		return;
-	archive_read_free(file->archive);
+	libarchive.read_free(file->archive);
 	free(file);
 }
 
@@ -84,7 +105,7 @@ archive_file_read(struct archive_file *file, void *bytes, size_t n, struct err *
 {
 	if (file->empty)
 		return 0;
-	ssize_t got = archive_read_data(file->archive, bytes, n);
+	ssize_t got = libarchive.read_data(file->archive, bytes, n);
 	if (got >= 0)
 		return got;
 	fail(file->archive, err);
@@ -94,6 +115,6 @@ archive_file_read(struct archive_file *file, void *bytes, size_t n, struct err *
 uint64_t
 archive_file_position(const struct archive_file *file)
 {
-	int64_t position = archive_filter_bytes(file->archive, -1);
+	int64_t position = libarchive.filter_bytes(file->archive, -1);
 	return position > 0 ? (uint64_t)position : 0;
 }

@@ -2,6 +2,7 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/library.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 
@@ -13,6 +14,25 @@
 #include <string.h>
 #include <unistd.h>
 #include <utlist.h>
+
+/* clang-format off */
+#define CURL_CALLS(CALL) \
+	CALL(easy_cleanup) CALL(easy_getinfo) CALL(easy_init) CALL(easy_setopt) \
+	CALL(easy_strerror) CALL(free) CALL(global_init) CALL(multi_add_handle) \
+	CALL(multi_assign) CALL(multi_cleanup) CALL(multi_info_read) CALL(multi_init) \
+	CALL(multi_remove_handle) CALL(multi_setopt) CALL(multi_socket_action) \
+	CALL(slist_append) CALL(slist_free_all) CALL(url) CALL(url_cleanup) CALL(url_get) \
+	CALL(url_set)
+/* clang-format on */
+
+#define POINTER(name) __typeof__(curl_##name) *(name);
+#define SYMBOL(name)  {"curl_" #name, &curl.name},
+
+static struct {
+	CURL_CALLS(POINTER)
+} curl;
+static const struct library_symbol SYMBOLS[] = {CURL_CALLS(SYMBOL)};
+static struct library library = {"libcurl.so.4", SYMBOLS, COUNT(SYMBOLS), false};
 
 /* How much of an answer is read before the connection is given up. */
 static const size_t BODY_READ_MAX = 256 * 1024;
@@ -66,15 +86,15 @@ transfer_free(struct http_transfer *transfer)
 {
 	struct http *http = transfer->http;
 	if (transfer->running) {
-		curl_multi_remove_handle(http->multi, transfer->easy);
+		curl.multi_remove_handle(http->multi, transfer->easy);
 		DL_DELETE(http->running, transfer);
 		http->running_count--;
 	} else {
 		DL_DELETE(http->waiting, transfer);
 		http->waiting_count--;
 	}
-	curl_easy_cleanup(transfer->easy);
-	curl_slist_free_all(transfer->headers);
+	curl.easy_cleanup(transfer->easy);
+	curl.slist_free_all(transfer->headers);
 	buf_fini(&transfer->body);
 	free(transfer);
 }
@@ -83,7 +103,7 @@ static int64_t
 retry_after_of(CURL *easy)
 {
 	curl_off_t seconds = 0;
-	if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) != CURLE_OK || seconds <= 0)
+	if (curl.easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) != CURLE_OK || seconds <= 0)
 		return 0;
 	return seconds < RETRY_AFTER_MAX / SECOND ? seconds * SECOND : RETRY_AFTER_MAX;
 }
@@ -92,7 +112,7 @@ static bool
 is_unsent(CURL *easy)
 {
 	long bytes = 0;
-	return curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK && bytes == 0;
+	return curl.easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK && bytes == 0;
 }
 
 static void
@@ -102,10 +122,10 @@ finish(struct http_transfer *transfer, CURLcode code)
 	/* The rest of an endless answer was not worth reading; its head was whole. */
 	bool cut = code == CURLE_WRITE_ERROR && transfer->received > BODY_READ_MAX;
 	if (code == CURLE_OK || cut) {
-		curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &answer.status);
+		curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &answer.status);
 		answer.retry_after = retry_after_of(transfer->easy);
 	} else {
-		answer.error = transfer->error[0] ? transfer->error : curl_easy_strerror(code);
+		answer.error = transfer->error[0] ? transfer->error : curl.easy_strerror(code);
 		answer.unsent = is_unsent(transfer->easy);
 	}
 	if (answer.status == 0 && !answer.error)
@@ -117,12 +137,12 @@ static void
 collect(struct http *http)
 {
 	int left;
-	for (CURLMsg *message; (message = curl_multi_info_read(http->multi, &left));) {
+	for (CURLMsg *message; (message = curl.multi_info_read(http->multi, &left));) {
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		struct http_transfer *transfer;
 		CURLcode code = message->data.result;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+		curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
 		finish(transfer, code);
 		transfer_free(transfer);
 	}
@@ -140,7 +160,7 @@ on_socket_ready(sd_event_source *source, int own_fd, uint32_t events, void *owne
 		   ((events & EPOLLOUT) ? CURL_CSELECT_OUT : 0) |
 		   ((events & (EPOLLERR | EPOLLHUP)) ? CURL_CSELECT_ERR : 0);
 	int running;
-	curl_multi_socket_action(http->multi, watched->fd, what, &running);
+	curl.multi_socket_action(http->multi, watched->fd, what, &running);
 	collect(http);
 	return 0;
 }
@@ -189,14 +209,14 @@ on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *owner, void *sock
 	struct http *http = owner;
 	struct watched *watched = socket;
 	if (what == CURL_POLL_REMOVE) {
-		curl_multi_assign(http->multi, fd, NULL);
+		curl.multi_assign(http->multi, fd, NULL);
 		unwatch(watched);
 		return 0;
 	}
 	uint32_t events =
 		((what & CURL_POLL_IN) ? EPOLLIN : 0u) | ((what & CURL_POLL_OUT) ? EPOLLOUT : 0u);
 	if (!watched)
-		curl_multi_assign(http->multi, fd, watch(http, fd, events));
+		curl.multi_assign(http->multi, fd, watch(http, fd, events));
 	else if (sd_event_source_set_io_events(watched->source, events) < 0)
 		log_warning("a connection cannot be watched");
 	return 0;
@@ -209,7 +229,7 @@ on_timer(sd_event_source *source, uint64_t usec, void *owner)
 	(void)usec;
 	struct http *http = owner;
 	int running;
-	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	curl.multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	collect(http);
 	return 0;
 }
@@ -245,7 +265,7 @@ on_body(char *bytes, size_t size, size_t count, void *owner)
 static void
 init_curl(void)
 {
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+	if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		log_fatal("cannot initialise libcurl");
 }
 
@@ -253,6 +273,8 @@ struct http *
 http_new(const struct http_options *options, sd_event *loop, struct err *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	if (!library_load(&library, err))
+		return NULL;
 	pthread_once(&once, init_curl);
 	struct http *http = mem_new(sizeof *http);
 	http->loop = sd_event_ref(loop);
@@ -262,7 +284,7 @@ http_new(const struct http_options *options, sd_event *loop, struct err *err)
 	http->proxy = mem_text(options->proxy ? options->proxy : "");
 	http->insecure = options->insecure;
 	http->timeout = options->timeout;
-	http->multi = curl_multi_init();
+	http->multi = curl.multi_init();
 	int r = sd_event_add_time(
 		loop, &http->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer, http);
 	if (r < 0 || !http->multi) {
@@ -271,10 +293,10 @@ http_new(const struct http_options *options, sd_event *loop, struct err *err)
 		return NULL;
 	}
 	sd_event_source_set_enabled(http->timer, SD_EVENT_OFF);
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+	curl.multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
+	curl.multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+	curl.multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
+	curl.multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
 	return http;
 }
 
@@ -287,7 +309,7 @@ http_free(struct http *http)
 		transfer_free(http->running);
 	while (http->waiting)
 		transfer_free(http->waiting);
-	curl_multi_cleanup(http->multi);
+	curl.multi_cleanup(http->multi);
 	sd_event_source_disable_unref(http->timer);
 	sd_event_unref(http->loop);
 	free(http->ca);
@@ -300,48 +322,48 @@ http_free(struct http *http)
 static void
 set_connection(CURL *easy, const struct http *http)
 {
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "aiwatch/" AIWATCH_VERSION);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(http->timeout / 1000));
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(http->timeout / 2000));
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy);
-	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, http->insecure ? 0L : 1L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, http->insecure ? 0L : 2L);
+	curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl.easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "");
+	curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl.easy_setopt(easy, CURLOPT_USERAGENT, "aiwatch/" AIWATCH_VERSION);
+	curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(http->timeout / 1000));
+	curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(http->timeout / 2000));
+	curl.easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl.easy_setopt(easy, CURLOPT_PROXY, http->proxy);
+	curl.easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, http->insecure ? 0L : 1L);
+	curl.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, http->insecure ? 0L : 2L);
 	if (http->ca)
-		curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca);
+		curl.easy_setopt(easy, CURLOPT_CAINFO, http->ca);
 	if (http->cert)
-		curl_easy_setopt(easy, CURLOPT_SSLCERT, http->cert);
+		curl.easy_setopt(easy, CURLOPT_SSLCERT, http->cert);
 	if (http->cert)
-		curl_easy_setopt(easy, CURLOPT_SSLKEY, http->key ? http->key : http->cert);
+		curl.easy_setopt(easy, CURLOPT_SSLKEY, http->key ? http->key : http->cert);
 }
 
 static void
 set_request(struct http_transfer *transfer, const struct http_request *request)
 {
 	CURL *easy = transfer->easy;
-	curl_easy_setopt(easy, CURLOPT_URL, request->url);
-	curl_easy_setopt(easy, CURLOPT_POST, 1L);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.n);
-	curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body.n ? request->body.p : "");
+	curl.easy_setopt(easy, CURLOPT_URL, request->url);
+	curl.easy_setopt(easy, CURLOPT_POST, 1L);
+	curl.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.n);
+	curl.easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body.n ? request->body.p : "");
 	/* A body of this size goes at once: nobody is asked whether it may. */
-	transfer->headers = curl_slist_append(NULL, "Expect:");
+	transfer->headers = curl.slist_append(NULL, "Expect:");
 	for (const char *const *header = request->headers; *header; header++)
-		transfer->headers = curl_slist_append(transfer->headers, *header);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+		transfer->headers = curl.slist_append(transfer->headers, *header);
+	curl.easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
 	if (request->user) {
-		curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-		curl_easy_setopt(easy, CURLOPT_USERNAME, request->user);
-		curl_easy_setopt(easy, CURLOPT_PASSWORD, request->password);
+		curl.easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		curl.easy_setopt(easy, CURLOPT_USERNAME, request->user);
+		curl.easy_setopt(easy, CURLOPT_PASSWORD, request->password);
 	}
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+	curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl.easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
+	curl.easy_setopt(easy, CURLOPT_PRIVATE, transfer);
 }
 
 static void
@@ -354,7 +376,7 @@ start_waiting(struct http *http)
 		DL_APPEND(http->running, transfer);
 		http->running_count++;
 		transfer->running = true;
-		curl_multi_add_handle(http->multi, transfer->easy);
+		curl.multi_add_handle(http->multi, transfer->easy);
 	}
 }
 
@@ -368,7 +390,7 @@ http_send(struct http *http, const struct http_request *request, http_on_answer 
 	transfer->http = http;
 	transfer->on_answer = on_answer;
 	transfer->owner = owner;
-	transfer->easy = curl_easy_init();
+	transfer->easy = curl.easy_init();
 	if (!transfer->easy)
 		log_fatal("out of memory");
 	set_connection(transfer->easy, http);
@@ -391,13 +413,16 @@ http_cancel(struct http_transfer *transfer)
 static char *
 url_part(const char *url, CURLUPart part)
 {
-	CURLU *parsed = curl_url();
+	struct err err = ERR_INIT;
+	if (!library_load(&library, &err))
+		return NULL;
+	CURLU *parsed = curl.url();
 	char *text = NULL, *copy = NULL;
-	if (parsed && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
-		curl_url_get(parsed, part, &text, 0) == CURLUE_OK)
+	if (parsed && curl.url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
+		curl.url_get(parsed, part, &text, 0) == CURLUE_OK)
 		copy = mem_text(text);
-	curl_free(text);
-	curl_url_cleanup(parsed);
+	curl.free(text);
+	curl.url_cleanup(parsed);
 	return copy;
 }
 
@@ -408,6 +433,8 @@ http_url_check(const char *url, struct err *err)
 		if (*p <= ' ' || *p == 0x7f)
 			return err_set(err, "url: blanks and control characters must be escaped");
 	}
+	if (!library_load(&library, err))
+		return err_context(err, "url");
 	char *scheme = url_part(url, CURLUPART_SCHEME);
 	bool right = scheme && strstr(url, "://") &&
 		     (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
@@ -448,13 +475,13 @@ http_url_path(const char *url)
 char *
 http_url_join(const char *url, const char *path)
 {
-	CURLU *parsed = curl_url();
+	CURLU *parsed = curl.url();
 	char *text = NULL, *joined = NULL;
-	if (parsed && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
-		curl_url_set(parsed, CURLUPART_PATH, path, 0) == CURLUE_OK &&
-		curl_url_get(parsed, CURLUPART_URL, &text, 0) == CURLUE_OK)
+	if (parsed && curl.url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
+		curl.url_set(parsed, CURLUPART_PATH, path, 0) == CURLUE_OK &&
+		curl.url_get(parsed, CURLUPART_URL, &text, 0) == CURLUE_OK)
 		joined = mem_text(text);
-	curl_free(text);
-	curl_url_cleanup(parsed);
+	curl.free(text);
+	curl.url_cleanup(parsed);
 	return joined ? joined : mem_text(url);
 }

@@ -2,6 +2,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/hash.h"
+#include "daemon/base/library.h"
 #include "daemon/base/mem.h"
 #include "daemon/web/gzip.h"
 
@@ -14,6 +15,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
+
+/* clang-format off */
+#define MHD_CALLS(CALL) \
+	CALL(add_response_header) CALL(create_response_from_buffer) CALL(destroy_response) \
+	CALL(get_connection_info) CALL(get_connection_values) CALL(get_daemon_info) \
+	CALL(get_timeout) CALL(lookup_connection_value) CALL(queue_response) CALL(run) \
+	CALL(start_daemon) CALL(stop_daemon)
+/* clang-format on */
+
+#define POINTER(name) __typeof__(MHD_##name) *(name);
+#define SYMBOL(name)  {"MHD_" #name, &mhd.name},
+
+static struct {
+	MHD_CALLS(POINTER)
+} mhd;
+static const struct library_symbol SYMBOLS[] = {MHD_CALLS(SYMBOL)};
+static struct library library = {"libmicrohttpd.so.12", SYMBOLS, COUNT(SYMBOLS), false};
 
 enum {
 	CLIENTS_MAX = 64,
@@ -95,7 +113,7 @@ is_own_host(const struct server *server, const char *header)
 static const char *
 header_of(struct MHD_Connection *connection, const char *name)
 {
-	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+	return mhd.lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
 /* An ETag is weak where the same page may be sent gzipped or not. */
@@ -115,7 +133,7 @@ make_response(struct buf *body)
 	size_t n = body->n;
 	char *bytes = buf_take(body);
 	struct MHD_Response *response =
-		MHD_create_response_from_buffer(n, bytes, MHD_RESPMEM_MUST_FREE);
+		mhd.create_response_from_buffer(n, bytes, MHD_RESPMEM_MUST_FREE);
 	if (!response)
 		free(bytes);
 	return response;
@@ -149,17 +167,17 @@ send_answer(struct MHD_Connection *connection, struct web_answer *answer)
 	if (!response)
 		return MHD_NO;
 	for (size_t i = 0; i < COUNT(HEADER); i++)
-		MHD_add_response_header(response, HEADER[i].name, HEADER[i].value);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->content_type);
-	MHD_add_response_header(response, "Content-Security-Policy",
+		mhd.add_response_header(response, HEADER[i].name, HEADER[i].value);
+	mhd.add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->content_type);
+	mhd.add_response_header(response, "Content-Security-Policy",
 		answer->policy ? answer->policy : ALLOW_NOTHING);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, etag);
+	mhd.add_response_header(response, MHD_HTTP_HEADER_ETAG, etag);
 	if (zipped)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+		mhd.add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
 	if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	enum MHD_Result result = MHD_queue_response(connection, answer->status, response);
-	MHD_destroy_response(response);
+		mhd.add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	enum MHD_Result result = mhd.queue_response(connection, answer->status, response);
+	mhd.destroy_response(response);
 	return result;
 }
 
@@ -219,7 +237,7 @@ on_http(void *owner, struct MHD_Connection *connection, const char *url, const c
 		return send_sentence(
 			connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD are served");
 	struct argument_list list = {.count = 0};
-	MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, on_argument, &list);
+	mhd.get_connection_values(connection, MHD_GET_ARGUMENT_KIND, on_argument, &list);
 	struct web_request request = {url, list.item, list.count};
 	struct web_answer answer = {.status = MHD_HTTP_OK, .content_type = PLAIN};
 	if (server->on_request(server->owner, &request, &answer))
@@ -252,7 +270,7 @@ on_connection(void *owner, struct MHD_Connection *connection, void **slot,
 	}
 	client = mem_new(sizeof *client);
 	client->fd =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+		mhd.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	client->since = clock_monotonic();
 	DL_APPEND(server->clients, client);
 	*slot = client;
@@ -273,7 +291,7 @@ on_completed(void *owner, struct MHD_Connection *connection, void **state,
 {
 	(void)state;
 	(void)code;
-	renew(owner, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+	renew(owner, mhd.get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
 			     ->socket_context);
 }
 
@@ -293,7 +311,7 @@ arm(struct server *server)
 {
 	MHD_UNSIGNED_LONG_LONG wait;
 	int64_t at = INT64_MAX;
-	if (MHD_get_timeout(server->daemon, &wait) == MHD_YES)
+	if (mhd.get_timeout(server->daemon, &wait) == MHD_YES)
 		at = clock_monotonic() + (int64_t)wait * 1000;
 	if (server->clients && server->clients->since + REQUEST_SECONDS * SECOND < at)
 		at = server->clients->since + REQUEST_SECONDS * SECOND;
@@ -308,7 +326,7 @@ arm(struct server *server)
 static unsigned
 client_count(const struct server *server)
 {
-	return MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)
+	return mhd.get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)
 		->num_connections;
 }
 
@@ -324,7 +342,7 @@ on_ready(sd_event_source *source, int fd, uint32_t events, void *owner)
 	/* Only the next run after a client has gone listens again where there were too many. */
 	do {
 		before = client_count(server);
-		MHD_run(server->daemon);
+		mhd.run(server->daemon);
 	} while (client_count(server) < before);
 	arm(server);
 	return 0;
@@ -378,10 +396,12 @@ listen_on(const struct server *server, struct err *err)
 static bool
 start(struct server *server, sd_event *loop, struct err *err)
 {
+	if (!library_load(&library, err))
+		return err_context(err, "http");
 	int fd = listen_on(server, err);
 	if (fd < 0)
 		return false;
-	server->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_http, server,
+	server->daemon = mhd.start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_http, server,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CLIENTS_MAX,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_SECONDS,
@@ -392,7 +412,7 @@ start(struct server *server, sd_event *loop, struct err *err)
 		return err_set(err, "http: the server does not start");
 	}
 	const union MHD_DaemonInfo *info =
-		MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+		mhd.get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	int r = sd_event_add_io(loop, &server->on_ready, info->epoll_fd, EPOLLIN, on_ready, server);
 	if (r >= 0)
 		r = sd_event_add_time(
@@ -426,7 +446,7 @@ server_close(struct server *server)
 	sd_event_source_disable_unref(server->on_ready);
 	sd_event_source_disable_unref(server->on_time);
 	if (server->daemon)
-		MHD_stop_daemon(server->daemon);
+		mhd.stop_daemon(server->daemon);
 	free(server->host);
 	free(server->port);
 	free(server);

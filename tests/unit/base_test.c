@@ -2,6 +2,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/hash.h"
+#include "daemon/base/library.h"
 #include "daemon/base/mem.h"
 #include "daemon/base/span.h"
 
@@ -131,6 +132,25 @@ t06_digests_are_the_published_ones(void **state)
 	assert_string_equal(hex, "99aa06d3014798d86001c324468d497f");
 }
 
+static void
+t07_a_library_is_loaded_or_says_why_not(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	double (*cosine)(double) = NULL, (*nothing)(double) = NULL;
+	const struct library_symbol symbols[] = {{"cos", &cosine}, {"no_such_call", &nothing}};
+	struct library whole = {"libm.so.6", symbols, 1, false};
+	struct library poor = {"libm.so.6", symbols, 2, false};
+	struct library missing = {"libnosuchlibrary.so.1", symbols, 1, false};
+	assert_true(library_load(&whole, &err));
+	assert_true(library_load(&whole, &err));
+	assert_true(cosine(0) == 1);
+	assert_false(library_load(&poor, &err));
+	assert_string_equal(err.text, "cannot use libm.so.6: it has no no_such_call");
+	assert_false(library_load(&missing, &err));
+	assert_non_null(strstr(err.text, "libnosuchlibrary.so.1"));
+}
+
 int
 main(void)
 {
@@ -141,6 +161,7 @@ main(void)
 		cmocka_unit_test(t04_times_are_written_and_read),
 		cmocka_unit_test(t05_durations_are_written_and_read),
 		cmocka_unit_test(t06_digests_are_the_published_ones),
+		cmocka_unit_test(t07_a_library_is_loaded_or_says_why_not),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
