@@ -50,5 +50,5 @@ int
 engine_watch(struct engine *engine)
 {
 	return sd_event_add_time(
-		engine->loop, &engine->on_life, CLOCK_MONOTONIC, 0, 1000, on_life, engine);
+		engine->loop, &engine->on_life, CLOCK_BOOTTIME, 0, 1000, on_life, engine);
 }

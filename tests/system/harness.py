@@ -47,12 +47,22 @@ def free_port(kind=socket.SOCK_STREAM):
         return probe.getsockname()[1]
 
 
-def own_mounts():
-    """The command that gives a program mounts of its own; skips where none may, as in a chroot."""
-    command = ["unshare", "--user", "--map-root-user", "--mount"]
+def own_namespace(*options):
+    """The command that gives a program namespaces of its own; skips where none can be made, as in a
+    chroot."""
+    command = ["unshare", "--user", "--map-root-user", *options]
     if subprocess.run([*command, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
         pytest.skip("no namespace can be made here")
     return command
+
+
+def own_mounts():
+    return own_namespace("--mount")
+
+
+def own_boot_time(seconds_suspended):
+    """As on a host that was suspended for so long: CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC."""
+    return own_namespace("--time", "--boottime", str(seconds_suspended))
 
 
 def append(path, text):
