@@ -26,7 +26,9 @@ on_signal(sd_event_source *source, const struct signalfd_siginfo *signal, void *
 		engine->is_stopping = true;
 		return 0;
 	}
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_monotonic());
+	uint64_t now = 0; /* by systemd's clock, which does not count suspend */
+	sd_event_now(engine->loop, CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now);
 	engine_reload(engine, &err);
 	sd_notify(0, "READY=1");
 	return 0;
