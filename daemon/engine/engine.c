@@ -12,8 +12,6 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-enum { QUEUE_LIMIT = 256 }; /* batches that wait for the engine; the inputs pause beyond */
-
 #define STOP_DEADLINE (5 * SECOND) /* for the inputs, then for alerts that no store keeps */
 
 static int
@@ -105,7 +103,7 @@ start_up(struct engine *engine, struct err *err)
 	struct outbox_options outbox = {config->outbox.max_alerts, config->outbox.max_age};
 	if (!open_store(engine, &lost_state, err))
 		return false;
-	engine->queue = queue_new(QUEUE_LIMIT);
+	engine->queue = queue_new(ENGINE_BATCHES);
 	engine->correlate = correlate_new(&correlation);
 	engine->pending = pending_new();
 	engine->outbox = outbox_new(&outbox, engine->store);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AWAIT_INPUTS SECOND /* that were taken out just now, and are back */
+
 struct correlate_options
 engine_correlate_options(const struct config *config)
 {
@@ -140,6 +142,10 @@ engine_reload(struct engine *engine, struct err *err)
 		rules = ruleset_compile(config, &problems);
 	log_problems(&problems);
 	engine->last_reload_ok = false;
+	if (config) {
+		inputs_await(engine->inputs, config, clock_monotonic() + AWAIT_INPUTS);
+		engine_tend(engine);
+	}
 	if (!rules)
 		err_set(err, "the configuration has errors; the old one goes on");
 	else if (engine_prepare(engine, config, rules, &sinks, err)) {

@@ -16,6 +16,8 @@
  * What the files of the engine share: engine.c (boot, loop, teardown), engine_turn.c (one turn),
  * engine_config.c (what a configuration makes, and reload), engine_request.c (status and orders).
  */
+enum { ENGINE_BATCHES = 256 }; /* that wait at most, and that one transaction takes */
+
 struct engine {
 	struct config *config;
 	struct rules *rules;
@@ -78,12 +80,12 @@ engine_on_delivery(void *owner, int64_t created_at);
 /* Takes what waits, at most one transaction's worth; false once the queue is empty. */
 bool
 engine_take_batches(struct engine *engine);
-
-/* One transaction with all that waits; while the store is in trouble only its timer tries again. */
-void
-engine_commit(struct engine *engine);
 void
 engine_end_turn(struct engine *engine);
+
+/* Starts the inputs that could not be started, frees those that have stopped and are kept whole. */
+void
+engine_tend(struct engine *engine);
 
 /*
  * engine_config.c: prepare makes all that a configuration names and changes nothing; false with a

@@ -6,8 +6,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { TURN_LIMIT = 256 }; /* batches in one transaction */
-
 #define COMMIT_WAIT	(SECOND / 10) /* for others to share a commit with */
 #define STORE_RETRY	SECOND	      /* after a commit that failed; doubled up to */
 #define STORE_RETRY_MAX MINUTE
@@ -137,8 +135,8 @@ store_worked(struct engine *engine)
 }
 
 /* One transaction with all that waits. While the store is in trouble only its timer tries again. */
-void
-engine_commit(struct engine *engine)
+static void
+commit(struct engine *engine)
 {
 	engine->commit_at = TIME_NONE;
 	if (pending_is_empty(engine->pending) && !outbox_has_changes(engine->outbox)) {
@@ -189,7 +187,7 @@ end_turn(struct engine *engine, bool has_only_read)
 	post_outcome(engine, now);
 	engine_post_alarms(engine, now);
 	if (!has_only_read || !may_wait(engine))
-		engine_commit(engine);
+		commit(engine);
 	outbox_tick(engine->outbox, now, clock_monotonic());
 	upkeep_tick(engine->upkeep, engine->correlate, now, clock_monotonic());
 	arm_timers(engine);
@@ -234,7 +232,7 @@ bool
 engine_take_batches(struct engine *engine)
 {
 	struct batch *batch = NULL;
-	for (int i = 0; i < TURN_LIMIT; i++) {
+	for (int i = 0; i < ENGINE_BATCHES; i++) {
 		batch = queue_take(engine->queue);
 		if (!batch)
 			return false;
@@ -270,15 +268,24 @@ engine_on_due(sd_event_source *source, uint64_t at, void *owner)
 	return 0;
 }
 
-static void
-on_input_gone(void *owner, const struct input *input)
+/* It goes when the store has all that it read, and so all that comes of it. */
+static bool
+on_input_stopped(void *owner, const struct input *input)
 {
 	struct engine *engine = owner;
-	while (engine_take_batches(engine))
-		;
+	engine_take_batches(engine);
+	engine_end_turn(engine);
+	if (pending_has_input(engine->pending, input))
+		return false;
 	log_info("input %s is no longer followed", input_name(input));
-	engine_commit(engine);
 	pending_forget_input(engine->pending, input);
+	return true;
+}
+
+void
+engine_tend(struct engine *engine)
+{
+	inputs_tend(engine->inputs, on_input_stopped, engine);
 }
 
 int
@@ -287,7 +294,7 @@ engine_on_wait(sd_event_source *source, uint64_t at, void *owner)
 	(void)source;
 	(void)at;
 	struct engine *engine = owner;
-	inputs_tend(engine->inputs, on_input_gone, engine);
+	engine_tend(engine);
 	engine_end_turn(engine);
 	return 0;
 }

@@ -58,8 +58,22 @@ on_position(void *owner, const struct position *position)
 }
 
 static struct input *
+find_leaving(const struct inputs *inputs, const char *name)
+{
+	for (size_t i = 0; i < inputs->leaving_count; i++) {
+		if (strcmp(input_name(inputs->leaving[i]), name) == 0)
+			return inputs->leaving[i];
+	}
+	return NULL;
+}
+
+static struct input *
 make_input(struct inputs *inputs, const struct config_input *config, struct err *err)
 {
+	if (find_leaving(inputs, config->name)) {
+		err_set(err, "the one of that name has not stopped yet: reload again, or restart");
+		return NULL;
+	}
 	struct positions positions = {0};
 	struct input *input = NULL;
 	if (!store_each_position(inputs->store, config->name, on_position, &positions, err))
@@ -205,8 +219,18 @@ inputs_adopt(struct inputs *inputs)
 }
 
 void
+inputs_await(const struct inputs *inputs, const struct config *config, int64_t deadline)
+{
+	for (size_t i = 0; i < config->input_count; i++) {
+		struct input *input = find_leaving(inputs, config->inputs[i].name);
+		if (input)
+			input_stop(input, deadline);
+	}
+}
+
+void
 inputs_tend(
-	struct inputs *inputs, void (*gone)(void *owner, const struct input *input), void *owner)
+	struct inputs *inputs, bool (*may_go)(void *owner, const struct input *input), void *owner)
 {
 	for (size_t i = 0; i < inputs->running_count; i++) {
 		if (inputs->running[i].is_idle)
@@ -214,11 +238,10 @@ inputs_tend(
 	}
 	for (size_t i = 0; i < inputs->leaving_count;) {
 		struct input *input = inputs->leaving[i];
-		if (!input_stop(input, 0)) {
+		if (!input_stop(input, 0) || !may_go(owner, input)) {
 			i++;
 			continue;
 		}
-		gone(owner, input);
 		input_free(input);
 		inputs->leaving[i] = inputs->leaving[--inputs->leaving_count];
 	}

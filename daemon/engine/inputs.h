@@ -19,7 +19,8 @@ inputs_new(struct store *store, struct queue *queue, bool lost_state);
 
 /*
  * Makes the inputs that `config` names and that do not run yet. `config` and `rules` are borrowed
- * until inputs_adopt or inputs_discard. False with a sentence: nothing has changed.
+ * until inputs_adopt or inputs_discard. False with a sentence: nothing has changed. One that was
+ * missing and is named again must have gone before: what it read last is in the store only then.
  */
 bool
 inputs_prepare(
@@ -31,13 +32,17 @@ inputs_discard(struct inputs *inputs);
 void
 inputs_adopt(struct inputs *inputs);
 
+/* Waits until `deadline` (monotonic) for those that were asked to stop and are named again. */
+void
+inputs_await(const struct inputs *inputs, const struct config *config, int64_t deadline);
+
 /*
- * Tries again to start what could not be started, and frees those that have stopped since; `gone`
- * is called before each is freed. To be called now and then while it is wanted.
+ * Tries again to start what could not be started, and frees those that have stopped since and of
+ * which `may_go` says that they may. To be called now and then while it is wanted.
  */
 void
 inputs_tend(
-	struct inputs *inputs, void (*gone)(void *owner, const struct input *input), void *owner);
+	struct inputs *inputs, bool (*may_go)(void *owner, const struct input *input), void *owner);
 bool
 inputs_want_tending(const struct inputs *inputs);
 

@@ -308,6 +308,16 @@ pending_saved(struct pending *pending)
 	clear_troubles(pending);
 }
 
+bool
+pending_has_input(const struct pending *pending, const struct input *input)
+{
+	for (size_t i = 0; i < pending->source_count; i++) {
+		if (pending->sources[i].input == input)
+			return pending->sources[i].serial > 0;
+	}
+	return false;
+}
+
 void
 pending_forget_input(struct pending *pending, const struct input *input)
 {

@@ -49,6 +49,10 @@ pending_collect(
 void
 pending_saved(struct pending *pending);
 
+/* Whether a batch of this input waits. */
+bool
+pending_has_input(const struct pending *pending, const struct input *input);
+
 /* Forgets all that is said of this input, which is about to be freed. */
 void
 pending_forget_input(struct pending *pending, const struct input *input);

@@ -1,5 +1,11 @@
 """SIGHUP: all or nothing."""
 
+import contextlib
+import shutil
+import sqlite3
+import struct
+import tempfile
+
 from harness import append, wait_until
 from lines import l1, l2, pair
 
@@ -82,3 +88,68 @@ def test_05_many_reloads_at_once_lose_nothing(daemon, receiver):
     # What was under way when the sinks were replaced may come twice, never under two ids.
     ids = {(document["site"], document["id"]) for document in receiver.documents()}
     assert sorted(site for site, _ in ids) == sites
+
+
+def snapshots(state):
+    """The store as each commit in its log left it, oldest first."""
+    with open(f"{state}/aiwatch.db-wal", "rb") as file:
+        log = file.read()
+    salts, page = log[16:24], struct.unpack(">I", log[8:12])[0]
+    for end in range(32 + 24 + page, len(log) + 1, 24 + page):
+        head = log[end - 24 - page:end - page]
+        if head[8:16] != salts or head[4:8] == bytes(4):  # of an older log; within a transaction
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(f"{state}/aiwatch.db", folder)
+            with open(f"{folder}/aiwatch.db-wal", "wb") as file:
+                file.write(log[:end])
+            with contextlib.closing(sqlite3.connect(f"{folder}/aiwatch.db")) as store:
+                yield store
+
+
+def test_06_what_an_input_that_goes_has_read_is_one_transaction(daemon, receiver):
+    receiver.answers = [503] * 10000
+    path = daemon.folder + "/other/CM07/AIUpdateSvc.log"
+    goes = {"name": "other", "paths": [path], "site": "{dir}"}
+    daemon.configure(sinks=[{"name": "hook", "type": "webhook", "url": receiver.url}],
+                     outbox={"max_alerts": 1}, inputs=daemon.keys["inputs"] + [goes])
+    daemon.start()
+    append(daemon.log_path("CM01"), pair())
+    wait_until(lambda: daemon.status()["sinks"][0]["pending"], "the outbox is full")
+    append(path, pair())  # is read, and waits
+    wait_until(lambda: daemon.status()["inputs"][1]["bytes_read"], "it is read")
+
+    daemon.configure(inputs=daemon.keys["inputs"][:1])
+    daemon.reload()
+    wait_until(lambda: "other is no longer followed" in daemon.log(), "the input goes")
+    daemon.kill()
+
+    for store in snapshots(daemon.state):
+        read = store.execute("SELECT 1 FROM position WHERE path = ? AND offset > 0", [path])
+        site = store.execute("SELECT 1 FROM site WHERE name = 'CM07'")
+        assert bool(read.fetchall()) == bool(site.fetchall())
+
+
+def test_07_an_input_that_goes_and_comes_back_counts_each_line_once(daemon, receiver):
+    receiver.answers = [503] * 10000
+    path = daemon.folder + "/other/CM07/AIUpdateSvc.log"
+    with_it = daemon.keys["inputs"] + [{"name": "other", "paths": [path], "site": "{dir}"}]
+    daemon.configure(sinks=[{"name": "hook", "type": "webhook", "url": receiver.url}],
+                     outbox={"max_alerts": 1}, inputs=with_it)
+    daemon.start()
+    append(daemon.log_path("CM01"), pair())
+    wait_until(lambda: daemon.status()["sinks"][0]["pending"], "the outbox is full")
+    append(path, pair())  # is read, and waits
+    wait_until(lambda: daemon.status()["inputs"][1]["bytes_read"], "it is read")
+
+    for inputs in (with_it[:1], with_it):
+        loaded = daemon.status()["config"]["loaded_at"]
+        daemon.configure(inputs=inputs)
+        daemon.reload()
+        wait_until(lambda: daemon.status()["config"]["loaded_at"] != loaded, "it is loaded")
+    with receiver.lock:
+        receiver.answers = []
+    receiver.wait_for(1, site="CM07", kind="certificate_expired")
+    daemon.wait_until_read()
+
+    assert daemon.site("CM07")["occurrences"] == 1
