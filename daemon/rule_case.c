@@ -64,6 +64,17 @@ unknown_key(const struct node *key, const char *known, struct config_problems *p
 	return false;
 }
 
+/* Whether the i-th of the map's nodes is a key that stood there before. */
+static bool
+is_doubled(const struct node *map, size_t i, struct config_problems *problems)
+{
+	const struct node *key = &map->item[i];
+	if (node_find(map, key->text) == key + 1)
+		return false;
+	config_problems_add(problems, key->place, false, "doubled key \"%s\"", key->text);
+	return true;
+}
+
 static bool
 read_step_key(const struct node *key, const struct node *value, struct rule_step *step,
 	struct config_problems *problems)
@@ -89,7 +100,8 @@ read_step(const struct node *node, struct rule_step *step, struct config_problem
 	if (node->kind != NODE_MAP)
 		return wants(problems, node, "a line, {at, line} or {wait}");
 	for (size_t i = 0; i + 1 < node->count; i += 2) {
-		if (!read_step_key(&node->item[i], &node->item[i + 1], step, problems))
+		if (is_doubled(node, i, problems) ||
+			!read_step_key(&node->item[i], &node->item[i + 1], step, problems))
 			return false;
 	}
 	if (!step->line == !step->wait)
@@ -133,6 +145,8 @@ read_expected(const struct node *node, struct rule_case *item, struct config_pro
 	for (size_t i = 0; i + 1 < node->count; i += 2) {
 		const struct node *key = &node->item[i];
 		size_t list = 0;
+		if (is_doubled(node, i, problems))
+			return false;
 		while (list < RULE_LISTS && strcmp(key->text, LIST_NAME[list]) != 0)
 			list++;
 		if (list == RULE_LISTS)
@@ -165,7 +179,8 @@ read_case(const struct node *node, struct rule_case *item, struct config_problem
 	if (node->kind != NODE_MAP)
 		return wants(problems, node, "a case (a mapping with case, lines and expect)");
 	for (size_t i = 0; i + 1 < node->count; i += 2) {
-		if (!read_case_key(&node->item[i], &node->item[i + 1], item, problems))
+		if (is_doubled(node, i, problems) ||
+			!read_case_key(&node->item[i], &node->item[i + 1], item, problems))
 			return false;
 	}
 	bool compares = item->has_expected[RULE_EVENTS] || item->has_expected[RULE_STATES] ||

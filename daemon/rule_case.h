@@ -64,8 +64,8 @@ struct rule_verdict {
 void
 rule_verdict_fini(struct rule_verdict *verdict);
 
-/* Runs a case through reader and correlator, with the first input's encoding, format and time zone.
- */
+/* Runs a case through reader and correlator, in UTF-8 and else as the first input reads. False with
+ * a sentence where there is none. */
 bool
 rule_case_run(const struct rule_case *item, const struct config *config, struct rules *rules,
 	struct rule_verdict *verdict, struct err *err);

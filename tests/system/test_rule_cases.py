@@ -42,6 +42,29 @@ def test_bad_case_is_one_sentence_with_its_place(tmp_path):
     assert f'{case}:2:3: unknown key "lins": a case has case, site, lines and expect' in done.stderr
 
 
+def test_doubled_key_is_one_sentence_with_its_place(tmp_path):
+    # given a case, a step and an expectation that say one thing twice, when each runs, then the
+    # second is named
+    case = tmp_path / "case.yml"
+    for text, place in (
+            ("- case: a\n  lines: [x, y, z]\n  lines: [x]\n  expect: {events: []}\n", "3:3"),
+            ("- case: a\n  lines: [{line: x, line: y}]\n  expect: {events: []}\n", "2:21"),
+            ("- case: a\n  lines: [x]\n  expect: {events: [], events: []}\n", "3:24")):
+        case.write_text(text)
+        done = run(case)
+        assert done.returncode == 1
+        assert f'{case}:{place}: doubled key "' in done.stderr
+
+
+def test_configuration_without_inputs_is_one_sentence(tmp_path):
+    config = tmp_path / "aiwatch.yml"
+    config.write_text("inputs: []\n")
+    done = subprocess.run([AIWATCH, "-c", config, "test-rules", CASES / "pair.yml"],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "the configuration has no input" in done.stdout
+
+
 def test_missing_file_is_one_sentence(tmp_path):
     done = run(tmp_path / "none.yml")
     assert done.returncode == 1
