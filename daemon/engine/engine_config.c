@@ -137,7 +137,7 @@ engine_reload(struct engine *engine, struct err *err)
 	struct config_problems problems = {0};
 	struct sink **sinks;
 	struct rules *rules = NULL;
-	struct config *config = config_load(engine->config->path, &problems);
+	struct config *config = config_load(config_find(engine->config->path), &problems);
 	if (config)
 		rules = ruleset_compile(config, &problems);
 	log_problems(&problems);

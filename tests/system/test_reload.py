@@ -1,12 +1,14 @@
 """SIGHUP: all or nothing."""
 
 import contextlib
+import json
+import os
 import shutil
 import sqlite3
 import struct
 import tempfile
 
-from harness import append, wait_until
+from harness import AIWATCH, append, own_mounts, wait_until
 from lines import l1, l2, pair
 
 
@@ -153,3 +155,26 @@ def test_07_an_input_that_goes_and_comes_back_counts_each_line_once(daemon, rece
     daemon.wait_until_read()
 
     assert daemon.site("CM07")["occurrences"] == 1
+
+
+def test_08_a_default_file_that_came_later_is_taken(daemon):
+    # given a daemon that found no file at /etc/aiwatch/aiwatch.yml, and so runs by the defaults
+    binds = ""
+    for path in ("/etc", "/run", "/var/lib"):
+        os.makedirs(daemon.folder + path)
+        binds += f"mount --bind {daemon.folder}{path} {path} && "
+    daemon.command = [*own_mounts(), "sh", "-c", binds + 'exec "$0" run', AIWATCH]
+    daemon.configure(control=daemon.folder + "/run/aiwatch/control.sock")
+    daemon.start()
+    assert daemon.status()["config"]["path"] is None
+
+    # when that file comes, and a reload
+    os.makedirs(daemon.folder + "/etc/aiwatch")
+    with open(daemon.folder + "/etc/aiwatch/aiwatch.yml", "w", encoding="utf-8") as file:
+        json.dump({"sinks": [{"name": "later", "type": "stdout"}]}, file)
+    daemon.reload()
+
+    # then it is what counts
+    wait_until(lambda: daemon.status()["config"]["path"] == "/etc/aiwatch/aiwatch.yml",
+               "it is loaded")
+    assert [sink["name"] for sink in daemon.status()["sinks"]] == ["later"]
