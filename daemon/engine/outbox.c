@@ -50,6 +50,19 @@ outbox_free_document(struct outbox *outbox, struct document *document)
 	free(document);
 }
 
+void
+outbox_finish_document(struct outbox *outbox, struct document *document)
+{
+	document->finished = true;
+	if (document->stored) {
+		outbox->kept_bytes -= document->bytes;
+		DL_DELETE(outbox->kept, document);
+	} else {
+		DL_DELETE(outbox->documents, document);
+	}
+	DL_APPEND(outbox->finished, document);
+}
+
 static void
 sweep_documents(struct outbox *outbox)
 {
@@ -93,6 +106,7 @@ outbox_free(struct outbox *outbox)
 	free_loose_rows(outbox);
 	for (size_t i = 0; i < outbox->outlet_count; i++)
 		outlet_free(outbox->outlets[i]);
+	DL_CONCAT(outbox->documents, outbox->kept);
 	DL_CONCAT(outbox->documents, outbox->finished);
 	DL_FOREACH_SAFE (outbox->documents, document, after) {
 		outbox_free_document(outbox, document);

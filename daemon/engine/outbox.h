@@ -8,9 +8,9 @@
  * The outbox: which alert waits for which sink. Persist before you speak: an alert that is posted,
  * and an answer that came back, are changes for the next transaction (outbox_collect); an alert
  * goes to its sinks only after outbox_saved. Per sink its own queue, in order per site, different
- * sites side by side; a sink that is down delays no other. Memory holds a row for each delivery,
- * not its document: that is read from the store when it is sent. No thread, no clock, no SQL: the
- * engine drives it, and nothing here calls back but outbox_on_change.
+ * sites side by side; a sink that is down delays no other. Memory holds a row for each delivery
+ * and the documents posted last; others are read from the store when they are sent. No thread, no
+ * clock, no SQL: the engine drives it, and nothing here calls back but outbox_on_change.
  *
  *   posted ──outbox_saved──► waiting ──sent──► under way ──delivered──► done ──outbox_saved──► gone
  *                               ▲                  │ retry: backoff            refused, too old:
@@ -35,6 +35,7 @@ struct outbox_options {
 enum {
 	OUTBOX_UNDER_WAY = 16,	     /* sends of one sink at a time */
 	OUTBOX_DOCUMENTS = 32 << 20, /* bytes of documents in memory; then outbox_is_full */
+	OUTBOX_KEPT = 1 << 20,	     /* bytes of those that the store has too */
 };
 
 struct outbox;

@@ -262,9 +262,7 @@ leave_document(struct row *row)
 	if (needed)
 		return;
 	struct outbox *outbox = row->lane->outlet->outbox;
-	document->finished = true;
-	DL_DELETE(outbox->documents, document);
-	DL_APPEND(outbox->finished, document);
+	outbox_finish_document(outbox, document);
 }
 
 void

@@ -36,7 +36,7 @@ struct shared_text {
 struct row {
 	struct row *next; /* in its lane, or among the dead */
 	struct lane *lane;
-	struct document *document; /* NULL where the store has it */
+	struct document *document; /* NULL where only the store has it */
 	struct shared_text *last_error;
 	uint64_t serial;
 	int64_t created_at;
@@ -84,7 +84,8 @@ struct outlet {
 	struct shared_text *last_error;
 };
 
-/* An alert that the store does not have yet, or never will. */
+/* An alert that the store does not have yet, or never will; or has, and that is likely to be sent
+ * before it leaves memory. */
 struct document {
 	struct document *prev, *next;
 	struct alert alert;
@@ -92,6 +93,7 @@ struct document {
 	int64_t created_at;
 	size_t bytes;
 	bool collected;
+	bool stored;   /* among the kept: the store has it */
 	bool finished; /* no row needs it; freed at the end of the turn */
 	size_t row_count;
 	const char **sinks; /* scratch of the posting, row_count long */
@@ -109,8 +111,9 @@ struct outbox {
 	struct outlet **outlets;
 	size_t outlet_count;
 	struct document *documents; /* in the order of serials */
+	struct document *kept;	    /* stored, the oldest first */
 	struct document *finished;
-	size_t document_bytes;
+	size_t document_bytes, kept_bytes;
 	struct rows touched, collected, answered;
 	struct posting *postings; /* what outbox_collect handed out, and its room */
 	struct delivery *changes;
@@ -133,6 +136,9 @@ struct outbox {
 
 void
 outbox_free_document(struct outbox *outbox, struct document *document);
+/* No row needs it any more; it is freed at the end of the turn. */
+void
+outbox_finish_document(struct outbox *outbox, struct document *document);
 
 void
 rows_add(struct rows *rows, struct row *row);

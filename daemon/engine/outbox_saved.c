@@ -99,27 +99,39 @@ outbox_has_changes(const struct outbox *outbox)
 	return outbox->news;
 }
 
-/* Its rows may be sent now; where the store has it, memory need not. */
+/* What was posted last is mostly sent at once: it need not be read back for that. */
+static void
+keep_document(struct outbox *outbox, struct document *document)
+{
+	document->stored = true;
+	DL_DELETE(outbox->documents, document);
+	DL_APPEND(outbox->kept, document);
+	outbox->kept_bytes += document->bytes;
+	while (outbox->kept_bytes > OUTBOX_KEPT) {
+		struct document *oldest = outbox->kept;
+		for (size_t i = 0; i < oldest->row_count; i++) {
+			if (oldest->rows[i])
+				oldest->rows[i]->document = NULL;
+			oldest->rows[i] = NULL;
+		}
+		outbox_finish_document(outbox, oldest);
+	}
+}
+
+/* Its rows may be sent now. */
 static void
 release_document(struct outbox *outbox, struct document *document, bool stored)
 {
 	document->collected = false;
 	for (size_t i = 0; i < document->row_count; i++) {
 		struct row *row = document->rows[i];
-		if (row && stored) {
-			row->document = NULL;
-			document->rows[i] = NULL;
-		}
 		if (row && row->state == ROW_POSTED) {
 			lane_enter(row);
 			lane_collapse(row);
 		}
 	}
-	if (!stored)
-		return;
-	document->finished = true;
-	DL_DELETE(outbox->documents, document);
-	DL_APPEND(outbox->finished, document);
+	if (stored && !document->finished)
+		keep_document(outbox, document);
 }
 
 static void
