@@ -1,6 +1,7 @@
 #include "daemon/engine/alert_json.h"
 
 #include "daemon/base/mem.h"
+#include "daemon/engine/json_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,37 +59,62 @@ evidence_list_to_json(const struct evidence *evidence, size_t count)
 	return list;
 }
 
-static json_t *
-links_to_json(enum alert_kind kind)
+static void
+write_time(struct json_text *json, const char *name, int64_t time)
 {
-	json_t *list = json_array();
-	for (const char *const *link = alert_links(kind); *link; link++)
-		json_array_append_new(list, json_string(*link));
-	return list;
+	char text[TIME_TEXT];
+	json_text_put(json, name, time == TIME_NONE ? NULL : time_format(time, text));
 }
 
-static json_t *
-labels_to_json(const struct label *labels, size_t count)
+static void
+write_evidence(struct json_text *json, const struct alert *alert)
 {
-	json_t *object = json_object();
+	json_text_open(json, "evidence", '[');
+	for (size_t i = 0; i < alert->evidence_count; i++) {
+		const struct evidence *evidence = &alert->evidence[i];
+		json_text_open(json, NULL, '{');
+		json_text_put(json, "event", event_name(evidence->event));
+		write_time(json, "time", evidence->time);
+		json_text_put(json, "file", evidence->file);
+		json_text_number(json, "offset", (int64_t)evidence->offset);
+		json_text_put(json, "text", evidence->text);
+		json_text_close(json, '}');
+	}
+	json_text_close(json, ']');
+}
+
+static void
+write_links(struct json_text *json, enum alert_kind kind)
+{
+	json_text_open(json, "links", '[');
+	for (const char *const *link = alert_links(kind); *link; link++)
+		json_text_put(json, NULL, *link);
+	json_text_close(json, ']');
+}
+
+/* The names are the configuration's: escaped as any text. */
+static void
+write_labels(struct json_text *json, const struct label *labels, size_t count)
+{
+	json_text_open(json, "labels", '{');
 	for (size_t i = 0; i < count; i++)
-		json_put(object, labels[i].name, json_of_text(labels[i].value));
-	return object;
+		json_text_pair(json, labels[i].name, labels[i].value);
+	json_text_close(json, '}');
 }
 
 /* The head of the document: what names the alert. */
 static void
-put_identity(json_t *object, const struct alert *alert)
+write_identity(struct json_text *json, const struct alert *alert)
 {
 	char *key = alert_key(alert);
-	json_put(object, "version", json_integer(1));
-	json_put(object, "id", json_string(alert->id));
-	json_put(object, "key", json_of_text(key));
-	json_put(object, "kind", json_string(alert_kind_name(alert->kind)));
-	json_put(object, "status", json_string(alert->firing ? "firing" : "resolved"));
+	json_text_number(json, "version", 1);
+	json_text_put(json, "id", alert->id);
+	json_text_put(json, "key", key);
+	json_text_put(json, "kind", alert_kind_name(alert->kind));
+	json_text_put(json, "status", alert->firing ? "firing" : "resolved");
 	if (alert->reminder)
-		json_put(object, "reminder", json_true());
-	json_put(object, "severity", json_string(alert_severity_name(alert->severity)));
+		json_text_flag(json, "reminder", true);
+	json_text_put(json, "severity", alert_severity_name(alert->severity));
 	free(key);
 }
 
@@ -96,29 +122,27 @@ char *
 alert_to_json(const struct alert *alert, const char *collector, const struct label *labels,
 	size_t label_count)
 {
-	json_t *object = json_object();
-	put_identity(object, alert);
-	json_put(object, "site", json_of_text(alert->site));
-	json_put(object, "state", json_string(site_state_name(alert->state)));
-	json_put(object, "previous_state", json_string(site_state_name(alert->previous_state)));
-	json_put(object, "summary", json_of_text(alert->summary));
-	json_put(object, "advice", json_of_text(alert->advice));
-	json_put(object, "links", links_to_json(alert->kind));
-	json_put(object, "cause", json_of_text(alert->cause));
-	json_put(object, "started_at", json_of_time(alert->started_at));
-	json_put(object, "updated_at", json_of_time(alert->updated_at));
-	json_put(object, "resolved_at", json_of_time(alert->resolved_at));
-	json_put(object, "resolution", json_of_text(resolution_name(alert->resolution)));
-	json_put(object, "occurrences", json_integer((json_int_t)alert->occurrences));
-	json_put(object, "evidence", evidence_list_to_json(alert->evidence, alert->evidence_count));
-	json_put(object, "labels", labels_to_json(labels, label_count));
-	json_put(object, "collector", json_of_text(collector));
-	json_put(object, "test", json_boolean(alert->test));
-	char *document = json_dumps(object, 0);
-	json_decref(object);
-	if (!document)
-		abort();
-	return document;
+	struct json_text json = {.spaced = true};
+	json_text_open(&json, NULL, '{');
+	write_identity(&json, alert);
+	json_text_put(&json, "site", alert->site);
+	json_text_put(&json, "state", site_state_name(alert->state));
+	json_text_put(&json, "previous_state", site_state_name(alert->previous_state));
+	json_text_put(&json, "summary", alert->summary);
+	json_text_put(&json, "advice", alert->advice);
+	write_links(&json, alert->kind);
+	json_text_put(&json, "cause", alert->cause);
+	write_time(&json, "started_at", alert->started_at);
+	write_time(&json, "updated_at", alert->updated_at);
+	write_time(&json, "resolved_at", alert->resolved_at);
+	json_text_put(&json, "resolution", resolution_name(alert->resolution));
+	json_text_number(&json, "occurrences", (int64_t)alert->occurrences);
+	write_evidence(&json, alert);
+	write_labels(&json, labels, label_count);
+	json_text_put(&json, "collector", collector);
+	json_text_flag(&json, "test", alert->test);
+	json_text_close(&json, '}');
+	return json_text_take(&json);
 }
 
 bool

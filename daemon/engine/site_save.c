@@ -3,6 +3,7 @@
 #include "daemon/base/hash.h"
 #include "daemon/base/mem.h"
 #include "daemon/engine/alert_json.h"
+#include "daemon/engine/json_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,71 +14,76 @@
  */
 enum { SAVED_VERSION = 1 };
 
-static json_t *
-save_time(int64_t time)
+static void
+save_time(struct json_text *json, const char *name, int64_t time)
 {
-	return time == TIME_NONE ? json_null() : json_integer(time);
+	if (time == TIME_NONE)
+		json_text_null(json, name);
+	else
+		json_text_number(json, name, time);
 }
 
-static json_t *
-save_digest(const uint8_t digest[16])
+static void
+save_digest(struct json_text *json, const char *name, const uint8_t digest[16])
 {
 	char text[33];
 	hex_encode(digest, 16, text);
-	return json_string(text);
+	json_text_put(json, name, text);
 }
 
-static json_t *
-save_evidence(const struct evidence *evidence)
+/* The members of one; the brackets are the caller's. */
+static void
+save_evidence(struct json_text *json, const struct evidence *evidence)
 {
-	json_t *object = json_object();
-	json_put(object, "event", json_string(event_name(evidence->event)));
-	json_put(object, "time", save_time(evidence->time));
-	json_put(object, "read_at", save_time(evidence->read_at));
-	json_put(object, "file", json_of_text(evidence->file));
-	json_put(object, "offset", json_integer((json_int_t)evidence->offset));
-	json_put(object, "text", json_of_text(evidence->text));
-	json_put(object, "digest", save_digest(evidence->digest));
-	return object;
+	json_text_put(json, "event", event_name(evidence->event));
+	save_time(json, "time", evidence->time);
+	save_time(json, "read_at", evidence->read_at);
+	json_text_put(json, "file", evidence->file);
+	json_text_number(json, "offset", (int64_t)evidence->offset);
+	json_text_put(json, "text", evidence->text);
+	save_digest(json, "digest", evidence->digest);
 }
 
-static json_t *
-save_evidence_list(const struct evidence *evidence, size_t count)
+static void
+save_evidence_list(struct json_text *json, const struct evidence *evidence, size_t count)
 {
-	json_t *list = json_array();
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, save_evidence(&evidence[i]));
-	return list;
+	json_text_open(json, "evidence", '[');
+	for (size_t i = 0; i < count; i++) {
+		json_text_open(json, NULL, '{');
+		save_evidence(json, &evidence[i]);
+		json_text_close(json, '}');
+	}
+	json_text_close(json, ']');
 }
 
-static json_t *
-save_line(const struct line *line)
+static void
+save_line(struct json_text *json, const char *name, const struct line *line)
 {
-	json_t *object = save_evidence(&line->evidence);
-	json_put(object, "backlog", json_boolean(line->backlog));
-	json_put(object, "taken", json_boolean(line->taken));
-	json_put(object, "kind", json_string(alert_kind_name(line->kind)));
-	json_put(object, "syncs", json_integer((json_int_t)line->syncs));
-	return object;
+	json_text_open(json, name, '{');
+	save_evidence(json, &line->evidence);
+	json_text_flag(json, "backlog", line->backlog);
+	json_text_flag(json, "taken", line->taken);
+	json_text_put(json, "kind", alert_kind_name(line->kind));
+	json_text_number(json, "syncs", (int64_t)line->syncs);
+	json_text_close(json, '}');
 }
 
-static json_t *
-save_trouble(const struct trouble *trouble)
+static void
+save_trouble(struct json_text *json, const char *name, const struct trouble *trouble)
 {
 	const struct incident *incident = &trouble->incident;
-	json_t *object = json_object();
-	json_put(object, "id", json_string(incident->id));
-	json_put(object, "started_at", save_time(incident->started_at));
-	json_put(object, "cause", json_of_text(incident->cause));
-	json_put(object, "occurrences", json_integer((json_int_t)incident->occurrences));
-	json_put(object, "evidence",
-		save_evidence_list(incident->evidence, incident->evidence_count));
-	json_put(object, "advice", json_of_text(trouble->advice));
-	json_put(object, "said", json_boolean(trouble->saying.said));
-	json_put(object, "acked", json_boolean(trouble->saying.acked));
-	json_put(object, "reminders", json_integer((json_int_t)trouble->saying.reminders));
-	json_put(object, "said_at", save_time(trouble->saying.said_at));
-	return object;
+	json_text_open(json, name, '{');
+	json_text_put(json, "id", incident->id);
+	save_time(json, "started_at", incident->started_at);
+	json_text_put(json, "cause", incident->cause);
+	json_text_number(json, "occurrences", (int64_t)incident->occurrences);
+	save_evidence_list(json, incident->evidence, incident->evidence_count);
+	json_text_put(json, "advice", trouble->advice);
+	json_text_flag(json, "said", trouble->saying.said);
+	json_text_flag(json, "acked", trouble->saying.acked);
+	json_text_number(json, "reminders", (int64_t)trouble->saying.reminders);
+	save_time(json, "said_at", trouble->saying.said_at);
+	json_text_close(json, '}');
 }
 
 /* The names of the four kept lines, and where they stand. */
@@ -97,91 +103,90 @@ line_at(const struct attempts *attempts, size_t i)
 	return (struct line *)((char *)attempts + LINE_PLACE[i].at);
 }
 
-static json_t *
-save_attempts(const struct attempts *attempts)
+static void
+save_attempts(struct json_text *json, const struct attempts *attempts)
 {
-	json_t *object = json_object();
+	json_text_open(json, "attempts", '{');
 	for (size_t i = 0; i < COUNT(LINE_PLACE); i++) {
 		if (line_is_kept(line_at(attempts, i)))
-			json_put(object, LINE_PLACE[i].name, save_line(line_at(attempts, i)));
+			save_line(json, LINE_PLACE[i].name, line_at(attempts, i));
 	}
 	for (int i = 0; i < TROUBLES; i++) {
 		if (attempts->trouble[i].incident.occurrences)
-			json_put(object, alert_kind_name((enum alert_kind)i),
-				save_trouble(&attempts->trouble[i]));
+			save_trouble(
+				json, alert_kind_name((enum alert_kind)i), &attempts->trouble[i]);
 	}
-	json_put(object, "syncs", json_integer((json_int_t)attempts->syncs));
-	json_put(object, "waiting_time", save_time(attempts->waiting_time));
-	json_put(object, "waiting_read_at", save_time(attempts->waiting_read_at));
-	json_put(object, "waiting_backlog", json_boolean(attempts->waiting_backlog));
-	return object;
-}
-
-static json_t *
-save_holds(const struct holds *holds)
-{
-	json_t *object = json_object(), *files = json_array();
-	for (size_t i = 0; i < holds->count; i++)
-		json_array_append_new(files, json_of_text(holds->file[i]));
-	json_put(object, "files", files);
-	json_put(object, "last_at", save_time(holds->last_at));
-	return object;
-}
-
-/* A resolution that waits: as a trouble has it, with what only an alert has. */
-static json_t *
-save_kept(const struct alert *alert)
-{
-	char *document = alert_to_json(alert, NULL, NULL, 0);
-	json_t *object = json_object();
-	json_put(object, "alert", json_of_text(document));
-	json_put(object, "evidence", save_evidence_list(alert->evidence, alert->evidence_count));
-	free(document);
-	return object;
+	json_text_number(json, "syncs", (int64_t)attempts->syncs);
+	save_time(json, "waiting_time", attempts->waiting_time);
+	save_time(json, "waiting_read_at", attempts->waiting_read_at);
+	json_text_flag(json, "waiting_backlog", attempts->waiting_backlog);
+	json_text_close(json, '}');
 }
 
 static void
-save_what_stands(json_t *object, const struct site *site)
+save_holds(struct json_text *json, const struct holds *holds)
+{
+	json_text_open(json, "holds", '{');
+	json_text_open(json, "files", '[');
+	for (size_t i = 0; i < holds->count; i++)
+		json_text_put(json, NULL, holds->file[i]);
+	json_text_close(json, ']');
+	save_time(json, "last_at", holds->last_at);
+	json_text_close(json, '}');
+}
+
+/* A resolution that waits: as a trouble has it, with what only an alert has. */
+static void
+save_kept(struct json_text *json, const struct alert *alert)
+{
+	char *document = alert_to_json(alert, NULL, NULL, 0);
+	json_text_open(json, NULL, '{');
+	json_text_put(json, "alert", document);
+	save_evidence_list(json, alert->evidence, alert->evidence_count);
+	json_text_close(json, '}');
+	free(document);
+}
+
+static void
+save_what_stands(struct json_text *json, const struct site *site)
 {
 	if (site->attempts)
-		json_put(object, "attempts", save_attempts(site->attempts));
+		save_attempts(json, site->attempts);
 	if (site->silent)
-		json_put(object, "silent", save_trouble(site->silent));
+		save_trouble(json, "silent", site->silent);
 	if (site->holds)
-		json_put(object, "holds", save_holds(site->holds));
+		save_holds(json, site->holds);
 	if (site->silenced_until != TIME_NONE) {
-		json_put(object, "silenced_until", save_time(site->silenced_until));
-		json_put(object, "silence_reason", json_of_text(site->silence_reason));
+		save_time(json, "silenced_until", site->silenced_until);
+		json_text_put(json, "silence_reason", site->silence_reason);
 	}
 	if (!site->kept_count)
 		return;
-	json_t *kept = json_array();
+	json_text_open(json, "kept", '[');
 	for (size_t i = 0; i < site->kept_count; i++)
-		json_array_append_new(kept, save_kept(&site->kept[i]));
-	json_put(object, "kept", kept);
+		save_kept(json, &site->kept[i]);
+	json_text_close(json, ']');
 }
 
 char *
 site_save(const struct site *site)
 {
-	json_t *object = json_object();
-	json_put(object, "version", json_integer(SAVED_VERSION));
-	json_put(object, "site", json_of_text(site->name));
-	json_put(object, "state", json_string(site_state_name(site->state)));
-	json_put(object, "previous", json_string(site_state_name(site->previous)));
-	json_put(object, "since", save_time(site->since));
-	json_put(object, "last_event_at", save_time(site->last_event_at));
-	json_put(object, "last_time", save_time(site->last_time));
-	json_put(object, "active_at", save_time(site->active_at));
-	json_put(object, "last_digest", save_digest(site->last_digest));
-	json_put(object, "last_file", save_digest(site->last_file));
-	json_put(object, "silences", json_integer((json_int_t)site->silences));
-	save_what_stands(object, site);
-	char *saved = json_dumps(object, JSON_COMPACT);
-	json_decref(object);
-	if (!saved)
-		abort();
-	return saved;
+	struct json_text json = {.spaced = false};
+	json_text_open(&json, NULL, '{');
+	json_text_number(&json, "version", SAVED_VERSION);
+	json_text_put(&json, "site", site->name);
+	json_text_put(&json, "state", site_state_name(site->state));
+	json_text_put(&json, "previous", site_state_name(site->previous));
+	save_time(&json, "since", site->since);
+	save_time(&json, "last_event_at", site->last_event_at);
+	save_time(&json, "last_time", site->last_time);
+	save_time(&json, "active_at", site->active_at);
+	save_digest(&json, "last_digest", site->last_digest);
+	save_digest(&json, "last_file", site->last_file);
+	json_text_number(&json, "silences", (int64_t)site->silences);
+	save_what_stands(&json, site);
+	json_text_close(&json, '}');
+	return json_text_take(&json);
 }
 
 static bool
