@@ -42,11 +42,10 @@ on_saved_site(void *owner, const char *saved)
 }
 
 static bool
-open_store(struct engine *engine, bool *lost_state, struct err *err)
+open_store(struct engine *engine, struct err *err)
 {
 	struct err trouble = ERR_INIT;
 	enum store_opened opened = store_open(engine->config->state, &engine->store, &trouble);
-	*lost_state = opened == STORE_SET_ASIDE;
 	engine->store_keeps = opened != STORE_MEMORY;
 	if (opened == STORE_REFUSED) {
 		*err = trouble;
@@ -96,12 +95,11 @@ open_loop(struct engine *engine, struct err *err)
 static bool
 start_up(struct engine *engine, struct err *err)
 {
-	bool lost_state;
 	struct sink **sinks = NULL;
 	struct config *config = engine->config;
 	struct correlate_options correlation = engine_correlate_options(config);
 	struct outbox_options outbox = {config->outbox.max_alerts, config->outbox.max_age};
-	if (!open_store(engine, &lost_state, err))
+	if (!open_store(engine, err))
 		return false;
 	engine->queue = queue_new(ENGINE_BATCHES);
 	engine->correlate = correlate_new(&correlation);
@@ -109,7 +107,7 @@ start_up(struct engine *engine, struct err *err)
 	engine->outbox = outbox_new(&outbox, engine->store);
 	engine->upkeep = upkeep_new(engine->collector);
 	engine->maintenance = maintenance_new();
-	engine->inputs = inputs_new(engine->store, engine->queue, lost_state);
+	engine->inputs = inputs_new(engine->store, engine->queue, store_has_lost(engine->store));
 	if (!open_loop(engine, err))
 		return false;
 	if (!store_each_site(engine->store, on_saved_site, engine, err))

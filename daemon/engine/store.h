@@ -42,6 +42,10 @@ store_close(struct store *store); /* takes NULL */
 bool
 store_is_memory(const struct store *store);
 
+/* Whether what was kept before cannot be had: set aside, or on a disk that could not be read. */
+bool
+store_has_lost(const struct store *store);
+
 /* One delivery of one alert to one sink; texts borrowed. */
 enum delivery_state {
 	DELIVERY_WAITING,

@@ -327,13 +327,13 @@ static enum store_opened
 fall_back(struct store *store, struct err *err)
 {
 	struct stat status;
-	bool exists = stat(store->path, &status) == 0 && status.st_size > 0;
+	bool exists = stat(store->path, &status) == 0 ? status.st_size > 0 : errno != ENOENT;
 	struct err why = *err;
 	bool copied = exists && open_memory(store, true);
 	if (!copied && !open_memory(store, false))
 		log_fatal("store: no database in memory");
 	store->memory = true;
-	store->set_first = exists && !copied;
+	store->lost = store->set_first = exists && !copied;
 	err_set(err, "%s; alerts go on, but nothing is kept over a restart%s", why.text,
 		copied ? " (what it held was read)" : "");
 	return STORE_MEMORY;
@@ -383,6 +383,7 @@ store_open(const char *directory, struct store **opened, struct err *err)
 		how = STORE_REFUSED;
 	if (how == STORE_MEMORY)
 		how = fall_back(store, err);
+	store->lost = store->lost || how == STORE_SET_ASIDE;
 	if (how == STORE_REFUSED) {
 		store_close(store);
 		store = NULL;
@@ -413,6 +414,12 @@ bool
 store_is_memory(const struct store *store)
 {
 	return store->memory;
+}
+
+bool
+store_has_lost(const struct store *store)
+{
+	return store->lost;
 }
 
 /* Nothing was kept so far: tries the disk again, and moves over what there is. */

@@ -58,6 +58,7 @@ struct store {
 	sqlite3 *db;
 	sqlite3_stmt *prepared[STATEMENTS];
 	bool memory;	/* db is in memory: the directory cannot be written */
+	bool lost;	/* what was kept before could not be had */
 	bool set_first; /* what stands on the disk was not read: set aside before it is replaced */
 	bool full_sync; /* PRAGMA synchronous as it stands now: FULL, else NORMAL */
 	bool suspect;	/* a sync failed: what stands in the write-ahead log may not be on disk */

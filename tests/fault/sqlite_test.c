@@ -3,41 +3,16 @@
 #include "daemon/base/mem.h"
 #include "daemon/engine/store.h"
 #include "tests/fault/disk.h"
+#include "tests/unit/store_directory.h"
 
-#include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-static char directory[64], after[80];
-
-static void
-shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void
-shell(const char *format, ...)
-{
-	char command[1024];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(command, sizeof command, format, args);
-	va_end(args);
-	assert_int_equal(system(command), 0);
-}
+static char after[PATH_MAX + 8];
 
 static int
 set_up(void **state)
 {
-	(void)state;
-	bool has_memory = access("/dev/shm", W_OK) == 0;
-	snprintf(directory, sizeof directory, "%s/aiwatch-fault-XXXXXX",
-		has_memory ? "/dev/shm" : "/tmp");
-	if (!mkdtemp(directory))
+	if (make_directory(state) != 0)
 		return -1;
 	snprintf(after, sizeof after, "%s/after", directory);
 	disk_install();
@@ -47,13 +22,11 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	(void)state;
 	disk_fail(0, DISK_EIO, false);
 	disk_on_change(NULL, NULL);
 	disk_remove();
 	disk_forget();
-	shell("rm -rf %s", directory);
-	return 0;
+	return remove_directory(state);
 }
 
 /*

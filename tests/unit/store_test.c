@@ -2,54 +2,14 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/engine/store.h"
+#include "tests/unit/store_directory.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-static char directory[PATH_MAX];
-
-static void
-shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void
-shell(const char *format, ...)
-{
-	char command[4096];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(command, sizeof command, format, args);
-	va_end(args);
-	assert_int_equal(system(command), 0);
-}
-
-static int
-make_directory(void **state)
-{
-	(void)state;
-	const char *parent = getenv("TMPDIR");
-	snprintf(directory, sizeof directory, "%s/aiwatch-store-XXXXXX", parent ? parent : "/tmp");
-	return mkdtemp(directory) ? 0 : -1;
-}
-
-static int
-remove_directory(void **state)
-{
-	(void)state;
-	shell("rm -rf '%s'", directory);
-	return 0;
-}
 
 static struct store *
 open_as(enum store_opened wanted)
@@ -499,6 +459,7 @@ t09_what_is_no_database_is_set_aside(void **state)
 	assert_int_equal(store_open(directory, &store, &err), STORE_SET_ASIDE);
 	assert_non_null(strstr(err.text, "file is not a database; set aside as "));
 	assert_true(exists("aiwatch.db.set-aside.1"));
+	assert_true(store_has_lost(store));
 	put_site(store, "CM01", "{}", true);
 	store_close(store);
 	write_file("aiwatch.db", "and this is not either, though it is longer than the other one");
@@ -650,6 +611,7 @@ t15_a_disk_without_room_is_kept_in_memory_until_it_has_some(void **state)
 	assert_int_equal(store_open(directory, &store, &err), STORE_MEMORY);
 	assert_non_null(strstr(err.text, "nothing is kept over a restart"));
 	assert_true(store_is_memory(store));
+	assert_false(store_has_lost(store)); /* there was nothing */
 	put_site(store, "CM01", "{one}", true);
 	post(store, 9, "CM01", true);
 	struct ledger_entry entry = {1, 0, {{0}}};
@@ -684,6 +646,7 @@ t16_a_read_only_disk_is_read_and_goes_on_in_memory(void **state)
 	assert_int_equal(mount("none", directory, "tmpfs", MS_REMOUNT | MS_RDONLY, "size=4m"), 0);
 	assert_int_equal(store_open(directory, &store, &err), STORE_MEMORY);
 	assert_non_null(strstr(err.text, "what it held was read"));
+	assert_false(store_has_lost(store));
 	assert_sites(store, "{one};");
 	put_site(store, "CM02", "{two}", true);
 	assert_true(store_maintain(store, &err));
@@ -817,6 +780,27 @@ t19_the_ninth_that_is_set_aside_is_replaced(void **state)
 	assert_false(exists("aiwatch.db.set-aside.10"));
 }
 
+static void
+t20_a_database_that_cannot_be_read_is_lost_and_set_aside_later(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	struct store *store;
+	shell("mkdir '%s/aiwatch.db'",
+		directory); /* neither opened nor read, as on a broken disk */
+	assert_int_equal(store_open(directory, &store, &err), STORE_MEMORY);
+	assert_true(store_has_lost(store));
+	put_site(store, "CM01", "{one}", true);
+	assert_true(store_maintain(store, &err));
+	assert_false(store_is_memory(store));
+	assert_true(exists("aiwatch.db.set-aside.1"));
+	store_close(store);
+	store = open_as(STORE_EXISTING);
+	assert_false(store_has_lost(store));
+	assert_sites(store, "{one};");
+	store_close(store);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 
 int
@@ -842,6 +826,7 @@ main(void)
 		TEST(t17_ten_thousand_positions_go_in_one_commit),
 		TEST(t18_what_was_acknowledged_outlives_every_kill),
 		TEST(t19_the_ninth_that_is_set_aside_is_replaced),
+		TEST(t20_a_database_that_cannot_be_read_is_lost_and_set_aside_later),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
