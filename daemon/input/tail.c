@@ -266,8 +266,8 @@ set_at_end(struct follow *follow, struct generation *generation)
 	return TAIL_END;
 }
 
-enum tail_result
-tail_read(struct follow *follow, struct generation *generation)
+static enum tail_result
+read_some(struct follow *follow, struct generation *generation)
 {
 	struct reading reading = {follow, generation};
 	struct position *position = &generation->position;
@@ -293,6 +293,17 @@ tail_read(struct follow *follow, struct generation *generation)
 	if (position->backlog_until && position->offset >= position->backlog_until)
 		tail_end_backlog(follow, generation);
 	return is_end ? set_at_end(follow, generation) : TAIL_MORE;
+}
+
+/* How much is known to stand there is kept, a half line too: if it is lost, that is a gap. */
+enum tail_result
+tail_read(struct follow *follow, struct generation *generation)
+{
+	uint64_t known = generation->position.size;
+	enum tail_result result = read_some(follow, generation);
+	if (generation->position.size != known)
+		generation_mark(follow, generation);
+	return result;
 }
 
 void
