@@ -68,6 +68,11 @@ takes_over(struct follow *follow, struct generation *generation, const struct ar
 		replace(follow, generation, arrival, false);
 		return true;
 	}
+	if (verdict == CONTENT_DIFFERS && is_newest && has_rest(generation, arrival) &&
+		content_is_edited(arrival->fd, position)) {
+		follow_edited(follow, generation, arrival);
+		return true;
+	}
 	return false;
 }
 

@@ -213,6 +213,15 @@ content_glance(int fd, const struct position *position)
 	return content_is_anchored(position, bytes) ? CONTENT_WHOLE : CONTENT_DIFFERS;
 }
 
+bool
+content_is_edited(int fd, const struct position *position)
+{
+	uint8_t bytes[LEDGER_CHUNK];
+	size_t n = position->anchor_length;
+	return position->offset > n && read_fd(&fd, bytes, n, position->offset - n) == (ssize_t)n &&
+	       content_is_anchored(position, bytes);
+}
+
 void
 content_consume(struct position *position, const uint8_t *window, size_t n,
 	void (*on_chunk)(void *owner, const struct ledger_entry *entry), void *owner)

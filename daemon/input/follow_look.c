@@ -169,6 +169,23 @@ follow_rewritten(struct follow *follow, struct generation *generation)
 		stream_set_due(follow, stream);
 }
 
+/* Edited before the last bytes that were read (sed -i, a scrubber): another life, begun there. */
+void
+follow_edited(struct follow *follow, struct generation *generation, const struct arrival *arrival)
+{
+	struct position *old = &generation->position;
+	follow_give_up_object(follow, generation, "edited");
+	generation_enter(follow, generation, GENERATION_DONE, "read to its end");
+	old->size = old->offset;
+	struct generation *edited = follow_begin(follow, generation->stream, arrival);
+	if (!content_skip(&edited->position, edited->fd, old->offset))
+		return;
+	log_info("%s: was edited, and goes on at %llu", old->path, (unsigned long long)old->offset);
+	edited->position.reader = old->reader;
+	edited->position.backlog_until = old->backlog_until;
+	old->backlog_until = 0;
+}
+
 void
 follow_go_on(struct follow *follow, struct generation *generation)
 {
@@ -222,6 +239,21 @@ is_change_believed(struct follow *follow, struct generation *generation)
 }
 
 static void
+differs_in_place(struct follow *follow, struct generation *generation)
+{
+	struct arrival arrival = {.look = generation->seen, .fd = -1};
+	if (content_is_edited(generation->fd, &generation->position))
+		arrival.fd = fcntl(generation->fd, F_DUPFD_CLOEXEC, 0);
+	if (arrival.fd < 0) {
+		follow_rewritten(follow, generation);
+		return;
+	}
+	arrival.key.length = generation->position.object_length;
+	memcpy(arrival.key.byte, generation->position.object, OBJECT_KEY_MAX);
+	follow_edited(follow, generation, &arrival);
+}
+
+static void
 decide_in_place(struct follow *follow, struct generation *generation)
 {
 	const struct position *position = &generation->position;
@@ -242,7 +274,7 @@ decide_in_place(struct follow *follow, struct generation *generation)
 		follow_hold(follow, generation);
 		break;
 	case CONTENT_DIFFERS:
-		follow_rewritten(follow, generation);
+		differs_in_place(follow, generation);
 		break;
 	case CONTENT_UNREADABLE:
 		follow_trouble(follow, generation->stream, errno, "read");

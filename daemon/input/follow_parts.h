@@ -307,6 +307,8 @@ follow_begin(struct follow *follow, struct stream *stream, const struct arrival 
 struct object_key
 follow_give_up_object(struct follow *follow, struct generation *generation, const char *why);
 void
+follow_edited(struct follow *follow, struct generation *generation, const struct arrival *arrival);
+void
 follow_go_on(struct follow *follow, struct generation *generation);
 void
 follow_hold(struct follow *follow, struct generation *generation);

@@ -477,6 +477,17 @@ def b8(w):
         w.append(50)
 
 
+@row("B8i", "edited near its head in place")
+def b8i(w):
+    w.begin()
+    with w.away():
+        word = w.encode("line 3.")
+        with open(w.log, "r+b") as log:
+            log.seek(log.read().index(word))
+            log.write(w.encode("LINE 3."))
+        w.append(50)
+
+
 def gaps(w):
     status = w.tailer.status() or {}
     told = [item["gaps"] for item in status.get("inputs", [])]
