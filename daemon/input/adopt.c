@@ -51,8 +51,8 @@ adopt_is_settled(struct follow *follow, struct stream *stream, int fd, const str
 	return false;
 }
 
-static int
-open_own(struct follow *follow, const struct generation *generation)
+int
+adopt_open_own(struct follow *follow, const struct generation *generation)
 {
 	struct object_look look;
 	struct object_key key;
@@ -90,7 +90,7 @@ is_copy_of_live(struct follow *follow, struct generation *generation, int fd, ui
 		return generation->position.offset > 0;
 	if (generation->position.state == GENERATION_DONE && size > generation->position.offset)
 		return false;
-	int own = generation->fd >= 0 ? generation->fd : open_own(follow, generation);
+	int own = generation->fd >= 0 ? generation->fd : adopt_open_own(follow, generation);
 	if (own < 0)
 		return generation->position.offset > 0;
 	bool is_copy = is_equal_so_far(own, fd, size);

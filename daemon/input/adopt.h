@@ -25,6 +25,10 @@ void
 adopt_packed(struct follow *follow, struct generation *generation, const struct sibling *sibling,
 	int fd, const struct object_look *look);
 
+/* Opens the generation's object where it was seen last; -1 where something else stands there. */
+int
+adopt_open_own(struct follow *follow, const struct generation *generation);
+
 /* A copy that somebody still writes is not whole: looked at again every second, a minute at most.
  * Until then the stream's `older_waits` is set. */
 bool

@@ -1,3 +1,4 @@
+#include "daemon/input/copy.h"
 #include "daemon/input/follow_parts.h"
 #include "parsers/lines.h"
 
@@ -212,11 +213,12 @@ skip_to_end(struct follow *follow, struct generation *generation)
 }
 
 static void
-first_look(struct follow *follow, struct stream *stream, const struct arrival *arrival)
+first_look(
+	struct follow *follow, struct stream *stream, const struct arrival *arrival, bool is_copy)
 {
 	struct generation *generation = follow_begin(follow, stream, arrival);
 	stream->looked = true;
-	if (begins_at_end(follow))
+	if (is_copy || begins_at_end(follow))
 		skip_to_end(follow, generation);
 	else
 		generation->position.backlog_until = arrival->look.size;
@@ -238,6 +240,10 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 	if (first && follow->started &&
 		sibling_claims(follow, stream, stream->path, &arrival->look, &arrival->key))
 		outcome = ARRIVAL_LATER;
+	enum copy copy = first && outcome == ARRIVAL_NEW ? copy_of_other(follow, stream, arrival)
+							 : COPY_NONE;
+	if (copy == COPY_GROWS)
+		outcome = ARRIVAL_LATER;
 	stream->arrival = arrival;
 	if (current)
 		outcome = displace(follow, current, arrival);
@@ -258,7 +264,7 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 	if (outcome != ARRIVAL_NEW)
 		return;
 	if (first) {
-		first_look(follow, stream, arrival);
+		first_look(follow, stream, arrival, copy == COPY_WHOLE);
 		return;
 	}
 	stream->arrival = arrival;

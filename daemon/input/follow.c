@@ -162,6 +162,7 @@ follow_new(const struct follow_setup *setup, struct err *err)
 	struct follow *follow = mem_new(sizeof *follow);
 	take_over(follow, setup->config, setup->rules, setup->report_activity, &made);
 	follow->lost_state = setup->lost_state;
+	follow->remembers = setup->position_count > 0;
 	follow->read_ledger = setup->read_ledger;
 	follow->ledger_owner = setup->ledger_owner;
 	follow->open_limit = setup->max_open ? setup->max_open : OPEN_USUAL;

@@ -144,8 +144,9 @@ struct follow {
 	int64_t now, wall;
 	int64_t next_sweep, next_busy;
 	uint64_t sweeps;
-	bool started; /* the first walk is over */
-	bool wake;    /* look at everything at the next turn */
+	bool started;	/* the first walk is over */
+	bool remembers; /* positions were restored */
+	bool wake;	/* look at everything at the next turn */
 	struct batch *batch;
 	size_t batch_bytes;
 	_Atomic uint64_t *steps; /* never NULL */

@@ -865,9 +865,15 @@ def d6(w):
     w.begin()
     w.finish_line()
     w.settle()
+    copy = os.path.join(w.logs, "copy-of-" + LOG)
     with w.away():
-        shutil.copyfile(w.log, os.path.join(w.logs, "copy-of-" + LOG))
+        shutil.copyfile(w.log, copy)
         w.append(50)
+    w.finish_line()
+    w.settle()
+    if w.is_judged():
+        wait_for(lambda: w.tailer.status()["inputs"][0]["files"] == 2, 20, 0.2)
+        w.append(5, copy)
 
 
 @row("D7", "overlay: a lower file that is appended to", kinds=PLAIN, peers=False)

@@ -342,6 +342,17 @@ t16_smallest_files_are_known(void **state)
 	}
 }
 
+/* The log becomes its first `count` lines with one bit of their middle changed. */
+static void
+replace_by_edited(struct world *w, unsigned count)
+{
+	char *text = lines(0, count);
+	text[strlen(text) / 2] ^= 1;
+	put_bytes(w, ".copy", O_TRUNC, text, strlen(text));
+	free(text);
+	shell(w, "mv .copy a.log");
+}
+
 static void
 t17_large_file_is_proven_by_its_ledger(void **state)
 {
@@ -354,14 +365,20 @@ t17_large_file_is_proven_by_its_ledger(void **state)
 	expect_once(w, 2100, true);
 	world_free(w);
 
-	/* The same beginning and the same end, another middle: another file. */
+	/* Edited in its middle: what was read last still stands before the offset. */
 	w = begun(2000);
 	world_stop(w);
-	char *text = lines(0, 2000);
-	text[strlen(text) / 2] ^= 1;
-	put_bytes(w, ".copy", O_TRUNC, text, strlen(text));
-	free(text);
-	shell(w, "mv .copy a.log");
+	replace_by_edited(w, 2000);
+	append(w, "a.log", 2000, 2100);
+	world_start(w);
+	world_look(w);
+	expect_once(w, 2100, true);
+	world_free(w);
+
+	/* The same beginning, another middle, and shorter: another file. */
+	w = begun(2000);
+	world_stop(w);
+	replace_by_edited(w, 1900);
 	world_start(w);
 	world_look(w);
 	assert_int_equal(w->seen[0], 2);
