@@ -17,11 +17,12 @@ from harness import Receiver  # noqa: E402
 from machine import Machine, until, why_not  # noqa: E402
 
 BUILD = pathlib.Path(os.environ["BUILD"])
-HERE = pathlib.Path(__file__).resolve().parent
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 CONFIG = "/etc/aiwatch/aiwatch.yml"
 DROP_INS = "/usr/share/aiwatch/drop-ins"
 OVERRIDES = "/etc/systemd/system/aiwatch.service.d"
 
+TRY_IT = (TOP / "README.md").read_text().split("Try it:\n\n")[1].split("\n\n")[0]
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the published test vector
 PAIR = (
     "Asset Intelligence Catalog Sync Service Warning: 0 : 6/19/2015 3:00:01 AM:"
@@ -54,7 +55,10 @@ def machine():
     machine = Machine(BUILD / "boot" / "tree")
     shutil.copy(package(), machine.shared / "aiwatch.deb")
     newer_package(machine.shared)
-    shutil.copy(HERE.parent.parent / "packaging" / "debian" / "tests" / "service", machine.shared)
+    source = machine.shared / "source"
+    shutil.copytree(TOP / "packaging" / "debian", source / "debian")
+    (source / "debian" / "files").touch()  # by which autopkgtest knows that it is built
+    shutil.copytree(TOP / "tests" / "data", source / "tests" / "data")
     yield machine
     print("the journal:\n" + machine.run("journalctl --no-pager -u aiwatch -n 150", check=False).stdout)
     machine.close()
@@ -105,11 +109,26 @@ def test_01_installed_it_is_active(machine):
     assert machine.out("systemctl show -P User aiwatch") == "aiwatch"
 
 
-def test_02_a_pair_for_the_group_adm_stands_in_the_journal(machine):
-    machine.run("/mnt/service")
+def test_02_the_readme_can_be_followed(machine):
+    # given the commands under "Try it", when the log is put where it says
+    install, journal, status, resolve = (
+        line.split("  #")[0].replace("sudo ", "") for line in TRY_IT.splitlines())
+    machine.run(f"cd /mnt/source && {install}")
+    # then the alert is there, what to do is said, and it ends
+    until(lambda: "CM42: certificate expired" in machine.out(journal), "the alert")
+    assert "KB 3207852" in machine.run(status, check=False).stdout
+    machine.run(resolve)
+    until(lambda: "CM42: over" in machine.out(journal), "its end")
 
 
-def test_03_a_pair_reaches_a_webhook(machine, receiver):
+def test_03_a_pair_for_the_group_adm_stands_in_the_journal(machine):
+    # Debian's own tester runs debian/tests: in this very system, which is there for nothing else.
+    machine.run(": >/etc/apt/sources.list")
+    machine.run("cp -r /mnt/source /root && autopkgtest --ignore-restrictions=isolation-container"
+                " -B /mnt/aiwatch.deb /root/source -- null")
+
+
+def test_04_a_pair_reaches_a_webhook(machine, receiver):
     # given a webhook in the configuration, taken over by a reload
     machine.write(CONFIG, "sinks:\n  - {name: local, type: syslog}\n"
                   f"  - {{name: hook, type: webhook, url: \"{receiver.url}\"}}\n")
@@ -123,7 +142,7 @@ def test_03_a_pair_reaches_a_webhook(machine, receiver):
     in_journal(machine, "CM02: certificate expired, re-provision needed")
 
 
-def test_04_a_bad_file_keeps_the_old_configuration(machine, receiver):
+def test_05_a_bad_file_keeps_the_old_configuration(machine, receiver):
     # given a file with an error, when it is reloaded
     machine.run(f"cp {CONFIG} /root/good.yml")
     machine.write(CONFIG, "sinkz: []\n")
@@ -135,7 +154,7 @@ def test_04_a_bad_file_keeps_the_old_configuration(machine, receiver):
     assert machine.out("systemctl is-active aiwatch") == "active"
 
 
-def test_05_a_start_with_a_bad_file_is_not_repeated(machine):
+def test_06_a_start_with_a_bad_file_is_not_repeated(machine):
     machine.run("systemctl restart aiwatch", check=False)
     until(lambda: machine.run("systemctl is-failed aiwatch", check=False).stdout.strip() == "failed",
           "the unit has failed")
@@ -144,7 +163,7 @@ def test_05_a_start_with_a_bad_file_is_not_repeated(machine):
     machine.run(f"cp /root/good.yml {CONFIG} && systemctl restart aiwatch")
 
 
-def test_06_a_stopped_process_is_noticed_and_restarted(machine, receiver):
+def test_07_a_stopped_process_is_noticed_and_restarted(machine, receiver):
     # given a watchdog of two seconds, when the process is stopped
     restart_with(machine, "watchdog.conf",
                  "[Service]\nWatchdogSec=2s\nTimeoutAbortSec=2s\n")
@@ -159,7 +178,7 @@ def test_06_a_stopped_process_is_noticed_and_restarted(machine, receiver):
     until(lambda: alerted(receiver, "CM04"), "CM04 at the webhook")
 
 
-def test_07_left_alone_the_watchdog_is_fed(machine):
+def test_08_left_alone_the_watchdog_is_fed(machine):
     # given the same watchdog, when more than twice its time passes
     pid = machine.out("systemctl show -P MainPID aiwatch")
     fed = "systemctl show -P WatchdogTimestampMonotonic aiwatch"
@@ -170,7 +189,7 @@ def test_07_left_alone_the_watchdog_is_fed(machine):
     restart_with(machine, None)
 
 
-def test_08_files_of_root_are_read_with_the_drop_in(machine, receiver):
+def test_09_files_of_root_are_read_with_the_drop_in(machine, receiver):
     # given a file that only root can read: it is not read, and that is said
     append_pair(machine, "CM05", "-m 600")
     in_journal(machine, "CM05")
@@ -181,7 +200,7 @@ def test_08_files_of_root_are_read_with_the_drop_in(machine, receiver):
     until(lambda: alerted(receiver, "CM05"), "CM05 at the webhook")
 
 
-def test_09_files_of_another_group_are_read_with_the_drop_in(machine, receiver):
+def test_10_files_of_another_group_are_read_with_the_drop_in(machine, receiver):
     restart_with(machine, None)
     append_pair(machine, "CM06", "-m 640 -g systemd-journal")
     in_journal(machine, "CM06")
@@ -190,24 +209,24 @@ def test_09_files_of_another_group_are_read_with_the_drop_in(machine, receiver):
     until(lambda: alerted(receiver, "CM06"), "CM06 at the webhook")
 
 
-def test_10_with_the_allow_list_this_host_is_reached(machine, receiver):
+def test_11_with_the_allow_list_this_host_is_reached(machine, receiver):
     restart_with(machine, "allow-list.conf")
     append_pair(machine, "CM07")
     until(lambda: alerted(receiver, "CM07"), "CM07 at the webhook")
 
 
-def test_11_without_a_network_the_journal_is_reached(machine):
+def test_12_without_a_network_the_journal_is_reached(machine):
     restart_with(machine, "unix-sockets-only.conf")
     append_pair(machine, "CM08")
     in_journal(machine, "CM08: certificate expired, re-provision needed")
     restart_with(machine, None)
 
 
-def test_12_status_says_that_there_is_no_jit(machine):
+def test_13_status_says_that_there_is_no_jit(machine):
     assert json.loads(machine.run("aiwatch status --json", check=False).stdout)["jit"] is False
 
 
-def test_13_a_secret_of_root_is_a_credential(machine, receiver):
+def test_14_a_secret_of_root_is_a_credential(machine, receiver):
     # given a secret that only root can read, named as a credential of the unit
     machine.write("/etc/aiwatch/oncall.secret", SECRET, "-m 600")
     machine.run(f"cp {CONFIG} /root/good.yml")
@@ -229,7 +248,7 @@ def test_13_a_secret_of_root_is_a_credential(machine, receiver):
     restart_with(machine, None)
 
 
-def test_14_an_upgrade_keeps_state_and_configuration(machine, receiver):
+def test_15_an_upgrade_keeps_state_and_configuration(machine, receiver):
     # given a configuration changed by hand, and a site that has expired
     before = machine.out(f"cat {CONFIG}")
     alerts = len(alerted(receiver, "CM02"))
@@ -244,7 +263,7 @@ def test_14_an_upgrade_keeps_state_and_configuration(machine, receiver):
     assert len(alerted(receiver, "CM02")) == alerts
 
 
-def test_15_a_purge_leaves_nothing(machine):
+def test_16_a_purge_leaves_nothing(machine):
     machine.run("dpkg -P aiwatch")
     left = machine.out("find / /var/log /run /tmp -xdev -name '*aiwatch*'")
     assert left == ""
