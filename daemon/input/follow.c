@@ -292,32 +292,6 @@ look_at_busy(struct follow *follow)
 	}
 }
 
-static void
-look_at_due(struct follow *follow)
-{
-	for (int i = 0; i < TURN_FOLDERS && follow->due_folders; i++) {
-		struct folder *folder = follow->due_folders;
-		follow->due_folders = folder->due_next;
-		if (!follow->due_folders)
-			follow->due_folders_end = &follow->due_folders;
-		folder->due = false;
-		folder_list(follow, folder);
-	}
-	/* Each look may open a file: what is open and not read yet comes first. */
-	for (int i = 0; i < TURN_LOOKS && follow->due; i++) {
-		if (follow->ready && !descriptor_is_left(follow))
-			break;
-		struct stream *stream = follow->due;
-		follow->due = stream->due_next;
-		if (!follow->due)
-			follow->due_end = &follow->due;
-		stream->due = false;
-		follow_look(follow, stream);
-	}
-	if (!follow->due && !follow->due_folders)
-		follow->started = true;
-}
-
 void
 stream_set_ready(struct follow *follow, struct stream *stream)
 {
@@ -412,6 +386,39 @@ is_full(const struct follow *follow)
 }
 
 static void
+list_due(struct follow *follow)
+{
+	for (int i = 0; i < TURN_FOLDERS && follow->due_folders; i++) {
+		struct folder *folder = follow->due_folders;
+		follow->due_folders = folder->due_next;
+		if (!follow->due_folders)
+			follow->due_folders_end = &follow->due_folders;
+		folder->due = false;
+		folder_list(follow, folder);
+	}
+}
+
+/* What was opened is read at once, as far as the batch has room. */
+static void
+look_at_due(struct follow *follow)
+{
+	for (int i = 0; i < TURN_LOOKS && follow->due && !is_full(follow); i++) {
+		struct stream *stream = follow->due;
+		if (follow->ready && !descriptor_is_left(follow))
+			break;
+		follow->due = stream->due_next;
+		if (!follow->due)
+			follow->due_end = &follow->due;
+		stream->due = false;
+		follow_look(follow, stream);
+		if (stream->ready && !is_full(follow))
+			read_one(follow, stream);
+	}
+	if (!follow->due && !follow->due_folders)
+		follow->started = true;
+}
+
+static void
 post_positions(struct follow *follow)
 {
 	for (size_t i = 0; i < follow->dirty_count; i++) {
@@ -436,6 +443,7 @@ follow_turn(struct follow *follow, int64_t now, int64_t wall, struct batch *batc
 		sweep(follow);
 	if (follow->next_busy != TIME_NONE && now >= follow->next_busy)
 		look_at_busy(follow);
+	list_due(follow);
 	look_at_due(follow);
 	while (follow->ready && !is_full(follow))
 		read_one(follow, follow->ready);
@@ -467,11 +475,7 @@ follow_wake(struct follow *follow)
 void
 follow_committed(struct follow *follow, uint64_t serial)
 {
-	struct stream *stream, *next;
-	HASH_ITER (hh, follow->streams, stream, next) {
-		for (size_t i = 0; i < stream->count; i++)
-			generation_committed(stream->generation[i], serial);
-	}
+	generation_committed(follow, serial);
 }
 
 void

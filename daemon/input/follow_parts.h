@@ -128,6 +128,7 @@ struct follow {
 	struct stream *streams;
 	struct folder *folders;
 	struct generation *by_key;
+	struct ledger_tail *tails; /* of all generations, those that wait longest first */
 	struct stream *due, **due_end;
 	struct folder *due_folders, **due_folders_end;
 	struct stream *busy;
@@ -191,7 +192,7 @@ void
 generation_on_chunk(
 	struct follow *follow, const struct ledger_entry *entry, struct generation *generation);
 void
-generation_committed(struct generation *generation, uint64_t serial);
+generation_committed(struct follow *follow, uint64_t serial);
 enum content_verdict
 generation_compare(struct follow *follow, const struct generation *generation,
 	const struct content_source *source);

@@ -4,6 +4,7 @@
 #include "daemon/input/follow_parts.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 static const char *const STATE_NAME[GENERATION_STATES] = {
 	[GENERATION_ACTIVE] = "active",
@@ -19,6 +20,8 @@ struct ledger_tail {
 		struct ledger_entry entry;
 	} * item;
 	size_t count;
+	struct generation *generation;
+	struct ledger_tail *prev, *next;
 };
 
 /* Ids grow with the time of day, so that one is not used again even where the store was lost. */
@@ -59,6 +62,18 @@ unmark(struct follow *follow, struct generation *generation)
 	}
 }
 
+static void
+free_tail(struct follow *follow, struct generation *generation)
+{
+	struct ledger_tail *tail = generation->tail;
+	if (!tail)
+		return;
+	DL_DELETE(follow->tails, tail);
+	free(tail->item);
+	free(tail);
+	generation->tail = NULL;
+}
+
 void
 generation_free(struct follow *follow, struct generation *generation)
 {
@@ -74,9 +89,7 @@ generation_free(struct follow *follow, struct generation *generation)
 	generation_close(follow, generation);
 	generation_lose_object(follow, generation);
 	unmark(follow, generation);
-	if (generation->tail)
-		free(generation->tail->item);
-	free(generation->tail);
+	free_tail(follow, generation);
 	position_fini(&generation->position);
 	free(generation);
 }
@@ -182,9 +195,12 @@ generation_on_chunk(
 	struct follow *follow, const struct ledger_entry *entry, struct generation *generation)
 {
 	batch_add_ledger(follow->batch, entry);
-	if (!generation->tail)
-		generation->tail = mem_new(sizeof *generation->tail);
 	struct ledger_tail *tail = generation->tail;
+	if (!tail) {
+		tail = generation->tail = mem_new(sizeof *tail);
+		tail->generation = generation;
+		DL_APPEND(follow->tails, tail);
+	}
 	if (!(tail->count & (tail->count - 1)))
 		tail->item =
 			mem_grow(tail->item, tail->count ? tail->count * 2 : 1, sizeof *tail->item);
@@ -192,32 +208,39 @@ generation_on_chunk(
 	tail->item[tail->count++].entry = *entry;
 }
 
-void
-generation_committed(struct generation *generation, uint64_t serial)
+/* The array's room is a power of two and counted by its items: what is left begins a new one. */
+static void
+shorten(struct ledger_tail *tail, size_t gone)
 {
-	struct ledger_tail *tail = generation->tail;
-	size_t gone = 0;
-	if (!tail)
-		return;
-	while (gone < tail->count && tail->item[gone].serial <= serial)
-		gone++;
-	/* The array's room is a power of two and counted by its items: begin a new one. */
-	size_t left = tail->count - gone;
-	if (gone == 0)
-		return;
-	size_t room = 1;
+	size_t left = tail->count - gone, room = 1;
 	while (room < left)
 		room *= 2;
-	void *item = left ? mem_array(room, sizeof *tail->item) : NULL;
-	if (left)
-		memcpy(item, tail->item + gone, left * sizeof *tail->item);
+	void *item = mem_array(room, sizeof *tail->item);
+	memcpy(item, tail->item + gone, left * sizeof *tail->item);
 	free(tail->item);
 	tail->item = item;
 	tail->count = left;
-	if (left)
-		return;
-	free(tail);
-	generation->tail = NULL;
+}
+
+/* The list is in the order of the first digests, nearly: what is passed by goes the next time. */
+void
+generation_committed(struct follow *follow, uint64_t serial)
+{
+	struct ledger_tail *tail, *next;
+	DL_FOREACH_SAFE (follow->tails, tail, next) {
+		size_t gone = 0;
+		while (gone < tail->count && tail->item[gone].serial <= serial)
+			gone++;
+		if (gone == 0)
+			return;
+		if (gone == tail->count) {
+			free_tail(follow, tail->generation);
+			continue;
+		}
+		shorten(tail, gone);
+		DL_DELETE(follow->tails, tail);
+		DL_APPEND(follow->tails, tail);
+	}
 }
 
 /* What the store has, then what is on its way there; chunks grow. */
