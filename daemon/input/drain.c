@@ -1,6 +1,6 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
-#include "daemon/input/follow_parts.h"
+#include "daemon/input/siblings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,13 +61,64 @@ is_still_its_own(
 	return false;
 }
 
+static int
+find_listed(struct follow *follow, struct generation *generation, const struct object_key *key)
+{
+	struct siblings siblings = siblings_find(follow, generation->stream);
+	int fd = -1, code = siblings.trouble ? siblings.trouble : ENOENT;
+	for (size_t i = 0; i < siblings.count && fd < 0; i++) {
+		struct object_look look;
+		if (!object_key_equal(&siblings.item[i].key, key))
+			continue;
+		fd = siblings_open(follow, &siblings.item[i], &look);
+		if (fd >= 0)
+			generation_seen_at(follow, generation, siblings.item[i].path);
+		else if (descriptor_is_short(errno))
+			code = errno;
+	}
+	siblings_fini(&siblings);
+	errno = code;
+	return fd;
+}
+
+/* It may have been renamed since the folder was listed. */
+static int
+find_by_name(struct follow *follow, struct generation *generation, const struct object_key *key)
+{
+	int fd = find_listed(follow, generation, key);
+	if (fd < 0 && errno == ENOENT && siblings_forget_listing(follow))
+		fd = find_listed(follow, generation, key);
+	return fd;
+}
+
+static int
+find_object(struct follow *follow, struct generation *generation)
+{
+	struct object_key key = {.length = generation->position.object_length};
+	memcpy(key.byte, generation->position.object, OBJECT_KEY_MAX);
+	errno = ENOENT;
+	if (key.length == 0 || generation->position.packed)
+		return -1;
+	int fd = find_by_name(follow, generation, &key);
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	int folder = descriptor_open(follow, generation->stream->folder->path);
+	if (folder < 0)
+		return -1;
+	fd = object_open_key(folder, &key);
+	int code = errno;
+	close(folder);
+	errno = code;
+	return fd;
+}
+
 /* Where the object went that stood at the path. Opens it where it can still be had. */
 enum whereabouts
 drain_find_old(struct follow *follow, struct generation *generation)
 {
 	struct object_look look;
 	if (generation->fd < 0) {
-		int fd = sibling_find(follow, generation);
+		int fd = find_object(follow, generation);
 		if (fd < 0 && descriptor_is_short(errno)) {
 			stream_set_busy(follow, generation->stream);
 			return HIDDEN;

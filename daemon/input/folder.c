@@ -1,7 +1,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
-#include "daemon/input/follow_parts.h"
+#include "daemon/input/siblings.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -199,7 +199,8 @@ take_sibling(struct follow *follow, struct folder *folder, const char *name)
 }
 
 static void
-take_entry(struct follow *follow, struct folder *folder, const struct dirent *entry)
+take_entry(struct follow *follow, struct folder *folder, const struct dirent *entry,
+	struct names *names)
 {
 	const char *name = entry->d_name;
 	bool is_folder = entry->d_type == DT_DIR;
@@ -220,8 +221,8 @@ take_entry(struct follow *follow, struct folder *folder, const struct dirent *en
 		enter(follow, folder, name, is_link);
 	else if (is_file || is_link)
 		take_file(follow, folder, name);
-	if (is_file && !is_link)
-		take_sibling(follow, folder, name);
+	if (!is_folder && !is_link)
+		names_add(names, name);
 }
 
 static bool
@@ -270,18 +271,26 @@ note_trouble(struct folder *folder, int code)
 }
 
 static void
-list_entries(struct follow *follow, struct folder *folder)
+list_entries(struct follow *follow, struct folder *folder, const struct object_look *look)
 {
+	struct names names = {.count = 0};
 	DIR *dir = descriptor_open_folder(follow, folder->path);
 	note_trouble(folder, dir ? 0 : errno);
-	if (!dir)
+	if (!dir) {
+		follow_sweep_soon(follow);
 		return;
+	}
 	struct dirent *entry;
 	while ((entry = readdir(dir))) {
 		++*follow->steps;
-		take_entry(follow, folder, entry);
+		take_entry(follow, folder, entry, &names);
 	}
 	descriptor_close_folder(follow, dir);
+	siblings_keep_listing(follow, folder->path, look, &names);
+	for (struct stream *s = folder->streams; s; s = s->next_in_folder) {
+		if (!s->siblings_due)
+			s->siblings_due = siblings_are_listed(follow, s);
+	}
 }
 
 /* The watch comes first: what changes while the folder is listed is then told. */
@@ -302,7 +311,7 @@ folder_list(struct follow *follow, struct folder *folder)
 		folder->listed_at = follow->wall * 1000;
 		enter_literals(follow, folder);
 		if (needs_listing(follow, folder))
-			list_entries(follow, folder);
+			list_entries(follow, folder, &look);
 	}
 	for (struct stream *s = folder->streams; s; s = s->next_in_folder)
 		stream_set_due(follow, s);
@@ -336,13 +345,14 @@ has_places(const struct follow *follow, const struct folder *folder)
 }
 
 void
-folder_sweep(struct follow *follow)
+folder_sweep(struct follow *follow, bool whole)
 {
 	struct folder *folder, *next;
 	HASH_ITER (hh, follow->folders, folder, next) {
 		struct object_look look;
 		++*follow->steps;
-		if (!has_places(follow, folder))
+		if (!has_places(follow, folder) ||
+			(folder->watch >= 0 && !folder->trouble && !whole))
 			continue;
 		bool present = object_look_at(folder->path, &look) && look.is_folder;
 		if (present != folder->present || (present && folder->watch < 0) ||

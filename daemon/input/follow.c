@@ -3,8 +3,8 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
-#include "daemon/input/follow_parts.h"
 #include "daemon/input/input_reader.h"
+#include "daemon/input/siblings.h"
 #include "daemon/input/site_name.h"
 
 #include <errno.h>
@@ -25,8 +25,9 @@ enum {
 	OPEN_USUAL = 256,
 };
 
-/* Siblings that changed unseen are looked for at every sweep; with inotify at every twelfth. */
-enum { SIBLING_SWEEPS = 12 };
+/* In intervals of the sweep. Where inotify serves, what has been quiet for a while is looked at,
+ * and siblings that changed unseen are looked for, only now and then. */
+enum { QUIET_SWEEPS = 3, WHOLE_SWEEPS = 12 };
 
 /* What a configuration is made into; swapped whole. */
 struct made {
@@ -170,6 +171,7 @@ follow_new(const struct follow_setup *setup, struct err *err)
 	follow->due_end = &follow->due;
 	follow->due_folders_end = &follow->due_folders;
 	follow->next_sweep = TIME_NONE;
+	follow->next_whole_sweep = TIME_NONE;
 	follow->next_busy = TIME_NONE;
 	follow->short_at = TIME_NONE;
 	follow->spare_fd = -1;
@@ -196,6 +198,7 @@ follow_free(struct follow *follow)
 	rules_free(follow->rules);
 	config_input_free(follow->config);
 	watch_free(follow->watch);
+	siblings_forget_listing(follow);
 	if (follow->spare_fd >= 0)
 		close(follow->spare_fd);
 	free(follow->dirty);
@@ -257,25 +260,54 @@ set_all_folders_due(struct follow *follow)
 		folder_set_due(follow, folder);
 }
 
+/* All that happens to it is told: it has one name, in a folder that is watched, and no room behind
+ * its text into which a mapping may write. */
+static bool
+is_told(const struct follow *follow, const struct stream *stream)
+{
+	const struct generation *current = stream_current(stream);
+	return stream->folder->watch >= 0 && current && current->seen.links == 1 &&
+	       !stream->is_link && !stream->trouble &&
+	       current->seen.size == current->position.offset + current->partial &&
+	       follow->now - current->quiet_since >= QUIET_SWEEPS * follow->config->poll_interval;
+}
+
 static void
 sweep(struct follow *follow)
 {
 	struct stream *stream, *next;
-	bool siblings = !watch_is_whole(follow->watch) || follow->sweeps % SIBLING_SWEEPS == 0 ||
-			follow->wake;
-	follow->sweeps++;
-	follow->next_sweep = follow->now + follow->config->poll_interval;
+	int64_t interval = follow->config->poll_interval;
+	bool whole = !watch_is_whole(follow->watch) || follow->wake ||
+		     follow->next_whole_sweep == TIME_NONE ||
+		     follow->now >= follow->next_whole_sweep;
+	if (whole)
+		follow->next_whole_sweep = follow->now + WHOLE_SWEEPS * interval;
+	follow->next_sweep =
+		watch_is_whole(follow->watch) ? follow->next_whole_sweep : follow->now + interval;
 	follow->wake = false;
 	descriptor_say_plenty(follow);
 	if (watch_retry(follow->watch, follow->now))
 		set_all_folders_due(follow);
 	else
-		folder_sweep(follow);
+		folder_sweep(follow, whole);
 	HASH_ITER (hh, follow->streams, stream, next) {
-		if (siblings && (stream->count > 1 || stream->memo_count))
+		bool told = is_told(follow, stream);
+		if (!told)
+			follow_sweep_soon(follow);
+		if (told && !whole)
+			continue;
+		if (whole && (stream->count > 1 || stream->memo_count))
 			stream->siblings_due = true;
 		stream_set_due(follow, stream);
 	}
+}
+
+void
+follow_sweep_soon(struct follow *follow)
+{
+	int64_t at = follow->now + follow->config->poll_interval;
+	if (follow->next_sweep > at)
+		follow->next_sweep = at;
 }
 
 static void
@@ -435,6 +467,7 @@ follow_turn(struct follow *follow, int64_t now, int64_t wall, struct batch *batc
 	follow->wall = wall;
 	follow->batch = batch;
 	follow->batch_bytes = 0;
+	follow->turns++;
 	if (watch_read(follow->watch, on_hint, follow)) {
 		log_notice("inotify lost events: everything is looked at");
 		follow->wake = true;
@@ -448,6 +481,8 @@ follow_turn(struct follow *follow, int64_t now, int64_t wall, struct batch *batc
 	while (follow->ready && !is_full(follow))
 		read_one(follow, follow->ready);
 	post_positions(follow);
+	if (!follow->due)
+		siblings_forget_listing(follow);
 	follow->batch = NULL;
 	return follow->ready || follow->due || follow->due_folders;
 }

@@ -89,6 +89,7 @@ follow_open_arrival(struct follow *follow, struct stream *stream, struct arrival
 	end_trouble(follow, stream);
 	if (object_look_into(arrival->fd, &look) && object_is_same(&look, &arrival->look)) {
 		arrival->look = look;
+		stream->is_link = object_is_link(stream->path);
 		return true;
 	}
 	close(arrival->fd);
@@ -302,6 +303,7 @@ note_look(struct follow *follow, struct generation *generation, const struct obj
 	if (generation->seen.inode || generation->position.changed_at != look->changed_at)
 		generation->touched = true;
 	generation->quiet_since = follow->now;
+	follow_sweep_soon(follow);
 	generation->seen = *look;
 	generation->unlinked = look->links == 0;
 	generation->position.changed_at = look->changed_at;

@@ -4,6 +4,7 @@
 #include "daemon/input/content.h"
 #include "daemon/input/follow.h"
 #include "daemon/input/glob.h"
+#include "daemon/input/names.h"
 #include "daemon/input/object.h"
 #include "daemon/input/watch.h"
 
@@ -86,6 +87,7 @@ struct stream {
 	bool undecided;	  /* what stands at the path waits for the old one to be read up */
 	bool copied;	  /* a sibling holds what was truncated, and more */
 	bool older_waits; /* a sibling is to be read first that cannot be read yet */
+	bool is_link;	  /* its name is a symbolic link: writing is not told */
 	bool no_file;	  /* what stands at the path is no regular file: said */
 	bool empty;	  /* another object stands at the path, and has no content to decide by */
 	bool looked;	  /* the first look is over */
@@ -112,6 +114,15 @@ struct folder {
 	int trouble;	    /* errno of the last listing, 0 for none */
 	struct folder *due_next;
 	UT_hash_handle hh;
+};
+
+/* The names last read of one folder: see siblings.h. */
+struct listing {
+	char *folder; /* NULL for none */
+	struct names names;
+	int64_t changed_at; /* the folder's modification time before it was read */
+	int64_t listed_at;  /* wall clock, nanoseconds */
+	uint64_t turn;
 };
 
 struct follow {
@@ -142,9 +153,10 @@ struct follow {
 	uint8_t *buffer;
 	size_t room;
 	uint64_t last_generation;
+	struct listing listing;
 	int64_t now, wall;
-	int64_t next_sweep, next_busy;
-	uint64_t sweeps;
+	uint64_t turns;
+	int64_t next_sweep, next_whole_sweep, next_busy;
 	bool started;	/* the first walk is over */
 	bool remembers; /* positions were restored */
 	bool wake;	/* look at everything at the next turn */
@@ -253,7 +265,7 @@ folder_list(struct follow *follow, struct folder *folder);
 void
 folder_start(struct follow *follow); /* enters the literal folders of the globs from "/" on */
 void
-folder_sweep(struct follow *follow);
+folder_sweep(struct follow *follow, bool whole); /* else only what is not watched */
 void
 folder_on_hint(struct follow *follow, struct folder *folder, const struct watch_hint *hint);
 
@@ -262,8 +274,6 @@ void
 sibling_check(struct follow *follow, struct stream *stream);
 void
 sibling_take_as_read(struct follow *follow, struct stream *stream);
-int
-sibling_find(struct follow *follow, struct generation *generation); /* opens it; -1 */
 bool
 sibling_is_arrival(const struct stream *stream, int fd, uint64_t size);
 void
@@ -300,6 +310,10 @@ bool
 drain_prove(struct follow *follow, struct generation *generation);
 void
 drain_look(struct follow *follow, struct generation *generation);
+
+/* follow.c */
+void
+follow_sweep_soon(struct follow *follow); /* something is not quiet any more */
 
 /* follow_look.c */
 bool

@@ -58,6 +58,13 @@ object_look_into(int fd, struct object_look *out)
 	return look(fd, "", AT_EMPTY_PATH, out);
 }
 
+bool
+object_is_link(const char *path)
+{
+	struct stat s;
+	return lstat(path, &s) == 0 && S_ISLNK(s.st_mode);
+}
+
 static bool
 read_handle(int fd, const char *path, struct file_handle *handle)
 {

@@ -36,6 +36,10 @@ object_look_at(const char *path, struct object_look *look);
 bool
 object_look_into(int fd, struct object_look *look);
 
+/* Whether the name itself is a symbolic link; false where it cannot be told. */
+bool
+object_is_link(const char *path);
+
 static inline bool
 object_is_same(const struct object_look *a, const struct object_look *b)
 {

@@ -8,47 +8,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static int
-find_by_name(struct follow *follow, struct generation *generation, const struct object_key *key)
-{
-	struct siblings siblings = siblings_find(follow, generation->stream);
-	int fd = -1, code = siblings.trouble ? siblings.trouble : ENOENT;
-	for (size_t i = 0; i < siblings.count && fd < 0; i++) {
-		struct object_look look;
-		if (!object_key_equal(&siblings.item[i].key, key))
-			continue;
-		fd = siblings_open(follow, &siblings.item[i], &look);
-		if (fd >= 0)
-			generation_seen_at(follow, generation, siblings.item[i].path);
-		else if (descriptor_is_short(errno))
-			code = errno;
-	}
-	siblings_fini(&siblings);
-	errno = code;
-	return fd;
-}
-
-int
-sibling_find(struct follow *follow, struct generation *generation)
-{
-	struct object_key key = {.length = generation->position.object_length};
-	memcpy(key.byte, generation->position.object, OBJECT_KEY_MAX);
-	errno = ENOENT;
-	if (key.length == 0 || generation->position.packed)
-		return -1;
-	int fd = find_by_name(follow, generation, &key);
-	if (fd >= 0 || errno != ENOENT)
-		return fd;
-	int folder = descriptor_open(follow, generation->stream->folder->path);
-	if (folder < 0)
-		return -1;
-	fd = object_open_key(folder, &key);
-	int code = errno;
-	close(folder);
-	errno = code;
-	return fd;
-}
-
 static struct memo *
 find_memo(struct stream *stream, const struct object_look *look)
 {

@@ -1,6 +1,7 @@
 #include "daemon/input/siblings.h"
 
 #include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/input/packed.h"
 
@@ -56,21 +57,24 @@ is_unfinished(struct span name)
 	return name.n && name.p[name.n - 1] != '~' && glob_is_temporary(name);
 }
 
+static struct span
+stem_of(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	return dot ? (struct span){name, (size_t)(dot - name)} : span_of(name);
+}
+
 /* Most patterns begin with the name or its stem: names that begin otherwise are no siblings. */
 static bool
-can_begin(const char *pattern, struct span stream, struct span name)
+can_begin(const char *pattern, const char *stream, struct span name)
 {
-	if (pattern[0] != '{')
-		return true;
-	const char *dot = memrchr(stream.p, '.', stream.n);
-	struct span stem = span_first(stream, dot ? (size_t)(dot - stream.p) : stream.n);
-	return span_has_prefix_nocase(name, stem);
+	return pattern[0] != '{' || span_has_prefix_nocase(name, stem_of(stream));
 }
 
 static bool
 is_named(const char *pattern, const char *stream, struct span name)
 {
-	if (!can_begin(pattern, span_of(stream), name) || is_unfinished(name) ||
+	if (!can_begin(pattern, stream, name) || is_unfinished(name) ||
 		span_equal(name, span_of(stream)))
 		return false;
 	char *expanded = expand(pattern, stream);
@@ -108,23 +112,107 @@ add_sibling(struct siblings *siblings, const char *folder, const char *name)
 	siblings->item[siblings->count++] = sibling;
 }
 
+/* Of few names a new list costs nothing. */
+enum { FEW_NAMES = 256 };
+
+/* Of many it may be as old as this turn, or as the last change in the folder. */
+static bool
+is_current(const struct follow *follow, const char *folder)
+{
+	const struct listing *listing = &follow->listing;
+	struct object_look look;
+	if (listing->names.count <= FEW_NAMES || strcmp(listing->folder, folder) != 0)
+		return false;
+	return listing->turn == follow->turns ||
+	       (object_look_at(folder, &look) && look.changed_at == listing->changed_at &&
+		       listing->listed_at - look.changed_at > 2 * SECOND * 1000);
+}
+
+bool
+siblings_forget_listing(struct follow *follow)
+{
+	bool many = follow->listing.names.count > FEW_NAMES;
+	names_fini(&follow->listing.names);
+	free(follow->listing.folder);
+	follow->listing = (struct listing){.turn = 0};
+	return many;
+}
+
+void
+siblings_keep_listing(struct follow *follow, const char *folder, const struct object_look *look,
+	struct names *names)
+{
+	siblings_forget_listing(follow);
+	names_sort(names);
+	follow->listing = (struct listing){
+		.folder = mem_text(folder),
+		.names = *names,
+		.changed_at = look->changed_at,
+		.listed_at = follow->wall * 1000,
+		.turn = follow->turns,
+	};
+}
+
+static bool
+list_folder(struct follow *follow, const char *folder, int *trouble)
+{
+	struct object_look look = {.changed_at = 0};
+	struct names names = {.count = 0};
+	struct dirent *entry;
+	if (is_current(follow, folder))
+		return true;
+	object_look_at(folder, &look);
+	DIR *dir = descriptor_open_folder(follow, folder);
+	if (!dir && descriptor_is_short(errno))
+		*trouble = errno;
+	if (!dir)
+		return false;
+	while ((entry = readdir(dir))) {
+		/* A link is a name under which a file is followed, not one that was rotated. */
+		if (entry->d_type != DT_DIR && entry->d_type != DT_LNK)
+			names_add(&names, entry->d_name);
+	}
+	descriptor_close_folder(follow, dir);
+	siblings_keep_listing(follow, folder, &look, &names);
+	return true;
+}
+
+/* The names of the listing that a pattern may make of the stream's. */
+static struct span
+prefix_of(const char *pattern, const char *stream)
+{
+	return pattern[0] == '{' ? stem_of(stream) : (struct span){stream, 0};
+}
+
+bool
+siblings_are_listed(const struct follow *follow, const struct stream *stream)
+{
+	const struct config_list *rotated = &follow->config->rotated;
+	const struct names *names = &follow->listing.names;
+	for (size_t k = 0; k < rotated->count; k++) {
+		const char *pattern = rotated->item[k];
+		struct span prefix = prefix_of(pattern, stream->name);
+		for (size_t i = names_find(names, prefix);
+			names_has(names, i, prefix) && !strchr(pattern, '/'); i++) {
+			if (is_named(pattern, stream->name, span_of(names->item[i])))
+				return true;
+		}
+	}
+	return false;
+}
+
 static void
 list_siblings(struct follow *follow, struct siblings *siblings, const char *folder,
 	const char *pattern, const char *stream)
 {
-	DIR *dir = descriptor_open_folder(follow, folder);
-	struct dirent *entry;
-	if (!dir && descriptor_is_short(errno))
-		siblings->trouble = errno;
-	if (!dir)
+	const struct names *names = &follow->listing.names;
+	struct span prefix = prefix_of(pattern, stream);
+	if (!list_folder(follow, folder, &siblings->trouble))
 		return;
-	while ((entry = readdir(dir))) {
-		/* A link is a name under which a file is followed, not one that was rotated. */
-		if (entry->d_type != DT_DIR && entry->d_type != DT_LNK &&
-			is_named(pattern, stream, span_of(entry->d_name)))
-			add_sibling(siblings, folder, entry->d_name);
+	for (size_t i = names_find(names, prefix); names_has(names, i, prefix); i++) {
+		if (is_named(pattern, stream, span_of(names->item[i])))
+			add_sibling(siblings, folder, names->item[i]);
 	}
-	descriptor_close_folder(follow, dir);
 }
 
 /* The number at the end of "a.log.12" or "a.log.12.gz", 0 where there is none or it is a date. */

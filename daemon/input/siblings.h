@@ -22,6 +22,22 @@ struct siblings {
  */
 struct siblings
 siblings_find(struct follow *follow, const struct stream *stream);
+/*
+ * The last listing of a folder serves all the streams in it: of many names for a turn, and longer
+ * where the folder does not change. Takes the names over; sorts them.
+ */
+void
+siblings_keep_listing(struct follow *follow, const char *folder, const struct object_look *look,
+	struct names *names);
+
+/* Returns true where it may have been out of date. */
+bool
+siblings_forget_listing(struct follow *follow);
+
+/* Whether the last listing, of the stream's folder, has a name that a pattern makes. */
+bool
+siblings_are_listed(const struct follow *follow, const struct stream *stream);
+
 /* -1 with errno set; ENOENT where what is opened is not what was looked at. */
 int
 siblings_open(struct follow *follow, const struct sibling *sibling, struct object_look *look);

@@ -3,7 +3,7 @@
 import os
 
 from harness import AIWATCH, SLOWNESS, append, wait_until
-from lines import l1, l2, pair
+from lines import l1, l2
 
 LONG = 60 * SLOWNESS
 
@@ -46,4 +46,31 @@ def test_01_more_files_than_descriptors(daemon):
     wait_until(lambda: expired(daemon) >= set(names), "200 sites are expired", LONG)
     assert_rests(daemon)
     assert daemon.log().count("Too many open files") <= 1, daemon.log()
+    assert daemon.status()["inputs"][0]["gaps"] == 0
+
+
+def test_02_many_logs_in_one_folder(daemon):
+    # given logs in one folder, so many that it is not listed anew for each
+    names = [f"S{number:03d}" for number in range(400)]
+    paths = [os.path.join(daemon.logs, f"{name}-AIUpdateSvc.log") for name in names]
+    daemon.keys["inputs"][0].update(paths=[daemon.logs + "/*-AIUpdateSvc.log"], site="{1}")
+    daemon.configure()
+    for path in paths:
+        append(path, l1())
+    daemon.start()
+    wait_until(lambda: len(daemon.status()["sites"]) == len(names), "all are read", LONG)
+    # when half of them are rotated while it runs, the others while it is stopped
+    for path in paths[::2]:
+        append(path, l2())
+        os.rename(path, path + ".1")
+        append(path, "a line of no interest\r\n")
+    wait_until(lambda: expired(daemon) >= set(names[::2]), "the first half is expired", LONG)
+    daemon.stop()
+    for path in paths[1::2]:
+        append(path, l2())
+        os.rename(path, path + ".1")
+        append(path, "a line of no interest\r\n")
+    daemon.start()
+    # then the rest of each is read from where it went
+    wait_until(lambda: expired(daemon) >= set(names), "all are expired", LONG)
     assert daemon.status()["inputs"][0]["gaps"] == 0
