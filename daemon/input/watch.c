@@ -5,6 +5,7 @@
 #include "daemon/base/mem.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@ enum {
 			IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
 	FILE_EVENTS = IN_MODIFY | IN_ATTRIB,
 	EVENT_ROOM = 64 * 1024,
+	EVENT_MAX = sizeof(struct inotify_event) + NAME_MAX + 1,
+	TURN_READS = 16, /* who writes faster than we read must not hold us */
 };
 
 struct entry {
@@ -248,10 +251,10 @@ watch_read(struct watch *watch, void (*on_hint)(void *owner, const struct watch_
 	bool lost = false;
 	if (watch->fd < 0)
 		return false;
-	for (;;) {
+	for (int i = 0; i < TURN_READS; i++) {
 		ssize_t got = read(watch->fd, room, sizeof room);
 		if (got <= 0)
-			return lost;
+			break;
 		for (char *p = room; p < room + got;) {
 			struct inotify_event *event = (struct inotify_event *)p;
 			if (event->mask & IN_Q_OVERFLOW)
@@ -260,7 +263,10 @@ watch_read(struct watch *watch, void (*on_hint)(void *owner, const struct watch_
 				take_event(watch, event, on_hint, owner);
 			p += sizeof *event + event->len;
 		}
+		if (got <= EVENT_ROOM - EVENT_MAX) /* there were no more */
+			break;
 	}
+	return lost;
 }
 
 const char *

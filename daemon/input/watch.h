@@ -43,7 +43,8 @@ struct watch_hint {
 	bool gone;	   /* the subject is not watched any more */
 };
 
-/* Calls on_hint for each. Returns true where events were lost: look at everything. */
+/* Calls on_hint for each that is there, bounded: watch_fd stays readable where more come. Returns
+ * true where events were lost: look at everything. */
 bool
 watch_read(struct watch *watch, void (*on_hint)(void *owner, const struct watch_hint *hint),
 	void *owner);
