@@ -70,13 +70,15 @@ class Aiwatch(Program):
 
     name = "aiwatch"
     poll_interval = "5s"
+    start_at = "beginning"
 
     def command(self):
         write(self.file("aiwatch.yml"),
               f'state: "{self.file("state")}"\n'
               f'control: "{self.file("control")}"\n'
               "inputs:\n"
-              f'  - {{name: logs, paths: ["{self.root}/*/{LOG}"], poll_interval: {self.poll_interval}}}\n'
+              f'  - {{name: logs, paths: ["{self.root}/*/{LOG}"], poll_interval: {self.poll_interval},'
+              f' start: {self.start_at}}}\n'
               f'sinks: [{{name: local, type: syslog, address: "{self.socket}"}}]\n')
         os.makedirs(self.file("state"), exist_ok=True)
         return [os.environ["AIWATCH"], "run", "-c", self.file("aiwatch.yml")]
