@@ -76,3 +76,20 @@ def write(directory, figures, foot):
     ):
         with open(os.path.join(directory, name), "w", encoding="utf-8") as out:
             out.write(text)
+
+
+BEGIN, END = "<!-- make bench BENCH=--publish writes from here -->\n", "<!-- to here -->\n"
+
+
+def publish(root, figures, foot):
+    readme = os.path.join(root, "README.md")
+    with open(readme, encoding="utf-8") as file:
+        before, _, rest = file.read().partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise SystemExit(f"{readme} has no place for the table")
+    with open(readme, "w", encoding="utf-8") as out:
+        out.write(before + BEGIN + table(figures) + "\n\n" + "; ".join([*foot, machine()]) + ".\n"
+                  + END + after)
+    with open(os.path.join(root, "tests", "bench", "results.svg"), "w", encoding="utf-8") as out:
+        out.write(plot(figures, [*foot, machine()]))

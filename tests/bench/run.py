@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures the rows of the benchmark, prints the table and writes it beside a plot.
 
-run.py [--rows scan,latency] [--rounds N] [--directory DIR] [--keep]
+run.py [--rows scan,latency] [--rounds N] [--directory DIR] [--keep] [--publish]
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 import report
-from measure import BUILD, Figure
+from measure import BUILD, ROOT, Figure
 from programs import versions
 from rows import ROWS, Bench
 
@@ -23,6 +23,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5, help="counted runs of each")
     parser.add_argument("--directory", help="where logs are generated; on the disk that counts")
     parser.add_argument("--keep", action="store_true", help="leave what was generated")
+    parser.add_argument("--publish", action="store_true", help="into the README, the plot beside this")
     chosen = parser.parse_args()
     chosen.rows = chosen.rows.split(",")
     unknown = [name for name in chosen.rows if name not in ROWS]
@@ -51,6 +52,8 @@ def main():
             shutil.rmtree(top, ignore_errors=True)
     foot = versions()
     report.write(os.path.join(BUILD, "bench"), figures, foot)
+    if chosen.publish:
+        report.publish(ROOT, figures, foot)
     say("")
     say(report.table(figures))
     say("; ".join(foot + [report.machine()]))
