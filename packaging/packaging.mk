@@ -4,7 +4,7 @@ DOCUMENTS := $(patsubst packaging/man/%.in,$(BUILD)/share/%,$(wildcard packaging
 GENERATOR := $(patsubst %.c,$(BUILD)/%.o,$(wildcard packaging/generate/*.c))
 
 $(BUILD)/generate: $(GENERATOR) $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call Q,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/share/%: packaging/man/%.in $(BUILD)/generate
 	@mkdir -p $(@D)

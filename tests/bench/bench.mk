@@ -4,7 +4,7 @@ BENCH_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/benc
 
 $(BENCH_TOOLS): $(BUILD)/bench/%: tests/bench/%.c $(LIBRARY) $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBRARY) -Wl,--as-needed $(LDLIBS)
+	$(call Q,CC)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBRARY) -Wl,--as-needed $(LDLIBS)
 
 .PHONY: bench
 bench: all $(BENCH_TOOLS) ## speed and memory, each beside a peer's; writes build/bench/results.*

@@ -2,11 +2,11 @@
 # crash_test.py: CRASH="--random 10000" kills at random moments, "--sample 100" at some of the calls.
 $(BUILD)/tracer: tests/fault/tracer.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+	$(call Q,CC)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
 $(BUILD)/allocator.so: tests/fault/allocator.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -std=gnu17 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
+	$(call Q,CC)$(CC) $(CPPFLAGS) -std=gnu17 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
 
 CRASH_TEST = AIWATCH=$(BUILD)/aiwatch PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/fault/crash_test.py
 

@@ -2,7 +2,7 @@
 $(BUILD)/tests/sqlite_fault: tests/fault/sqlite_test.c tests/fault/disk.c tests/fault/disk.h \
 		$(LIBRARY) $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) $(LIBRARY) $(LDLIBS) -lcmocka
+	$(call Q,CC)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) $(LIBRARY) $(LDLIBS) -lcmocka
 
 TESTS += $(BUILD)/tests/sqlite_fault
 test-unit: $(BUILD)/tests/sqlite_fault

@@ -3,10 +3,10 @@ MODEL_OBJECTS := $(patsubst tests/model/%.c,$(BUILD)/tests/model/%.o,$(wildcard 
 
 $(BUILD)/tests/model/%.o: tests/model/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call Q,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/model_test: $(MODEL_OBJECTS) $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call Q,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: test-model
 test-model: $(BUILD)/model_test ## random histories of log files against a reference

@@ -3,7 +3,7 @@
 # run.py: ROTATION="--rows A4,C1 --keep".
 $(BUILD)/preload.so: tests/rotation/preload.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -std=gnu17 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
+	$(call Q,CC)$(CC) $(CPPFLAGS) -std=gnu17 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
 
 .PHONY: test-rotation
 test-rotation: all $(BUILD)/preload.so ## every way in which log files behave, each line exactly once
