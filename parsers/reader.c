@@ -31,6 +31,7 @@ struct feed {
 	struct reader *reader;
 	struct reader_state *state;
 	struct lines lines;
+	size_t name; /* where the service's name stands next, as far as it was looked for */
 	int64_t received;
 	reader_on_record *on_record;
 	void *owner;
@@ -300,22 +301,39 @@ take(struct feed *feed, const struct line *line)
 	return true;
 }
 
-/* Where a line that is worth a look begins: one that holds a literal of a rule, or the first of the
- * service's. bytes.n where there is none. */
+/* Whether every record of the service is worth a look: the first, and as long as a date could be
+ * read both ways, those by which the file may tell day and month apart. */
+static bool
+is_curious(const struct reader_state *state)
+{
+	bool is_undecided = state->date.order == DATE_ORDER_UNKNOWN && state->date.first;
+	return !state->seen || is_undecided;
+}
+
+/* Where the service's name stands next. */
+static size_t
+next_name(struct feed *feed)
+{
+	const struct lines *lines = &feed->lines;
+	if (feed->name > lines->place)
+		return feed->name;
+	const char *name = span_find(span_from(lines->bytes, lines->place), SPAN(FRAME_SERVICE));
+	feed->name = name ? (size_t)(name - lines->bytes.p) : lines->bytes.n;
+	return feed->name;
+}
+
+/* To where a line that is worth a look begins: one that holds a literal of a rule, or the
+ * service's name. */
 static void
 pass_to_hit(struct feed *feed)
 {
 	struct lines *lines = &feed->lines;
+	struct span bytes = lines->bytes;
 	if (lines_may_be_counted(lines))
 		return;
-	size_t hit = rules_next_hit(feed->reader->rules, lines->bytes, lines->place);
-	if (!feed->state->seen) {
-		struct span before = span_first(lines->bytes, hit);
-		const char *name = span_find(span_from(before, lines->place), SPAN(FRAME_SERVICE));
-		if (name)
-			hit = (size_t)(name - lines->bytes.p);
-	}
-	lines_pass(lines, hit);
+	if (is_curious(feed->state))
+		bytes = span_first(bytes, next_name(feed));
+	lines_pass(lines, rules_next_hit(feed->reader->rules, bytes, lines->place));
 }
 
 static bool
@@ -332,7 +350,7 @@ static bool
 is_hit(const struct feed *feed, const struct line *line)
 {
 	return rules_next_hit(feed->reader->rules, line->raw, 0) < line->raw.n ||
-	       (!feed->state->seen && span_find(line->raw, SPAN(FRAME_SERVICE)));
+	       (is_curious(feed->state) && span_find(line->raw, SPAN(FRAME_SERVICE)));
 }
 
 static void

@@ -349,6 +349,27 @@ t06_fast_and_thorough_reading_find_the_same(void **state)
 	rules_free(rules);
 }
 
+/* Records in which no rule matches tell day and month apart, too. */
+static void
+t06a_fast_reading_learns_the_order_of_the_date(void **state)
+{
+	(void)state;
+	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
+	struct span bytes = SPAN(SERVICE "Information: 0 : 05/06/2015 03:00:00: one\n" SERVICE
+					 "Information: 0 : 13/06/2015 03:00:00: two\n" SERVICE
+					 "Information: 0 : 03/07/2015 03:00:00: three\n" SERVICE
+					 "Warning: 0 : 06/07/2015 03:00:00: WebException trying to "
+					 "enroll: Status = ProtocolError\n");
+	for (int i = 0; i < 2; i++) {
+		struct reader_options options = options_with(rules, i);
+		struct reading reading;
+		read_whole(&options, bytes, &reading);
+		assert_int_equal(count_text(&reading, "2015-07-06T03:00:00Z"), 1);
+		buf_fini(&reading.records);
+	}
+	rules_free(rules);
+}
+
 static void
 t07_rule_against_the_record_waits_for_its_lines(void **state)
 {
@@ -532,6 +553,7 @@ main(void)
 		cmocka_unit_test(t04_line_behind_a_long_one_teaches_the_same),
 		cmocka_unit_test(t05_nor_in_wide_encodings),
 		cmocka_unit_test(t06_fast_and_thorough_reading_find_the_same),
+		cmocka_unit_test(t06a_fast_reading_learns_the_order_of_the_date),
 		cmocka_unit_test(t07_rule_against_the_record_waits_for_its_lines),
 		cmocka_unit_test(t08_nuls_at_the_end_are_not_there_yet),
 		cmocka_unit_test(t09_line_without_end_is_kept_short_and_the_next_is_read),
