@@ -358,7 +358,7 @@ static bool
 explain_file(struct explain *explain, struct err *err)
 {
 	struct source source = {.fd = -1};
-	struct reader *reader = input_reader_new(explain->input, explain->rules, true, err);
+	struct reader *reader = input_reader_new(explain->input, explain->rules, READER_LINES, err);
 	bool ok = reader && source_open(&source, explain->path, err) &&
 		  read_all(explain, reader, &source, err);
 	reader_free(reader);

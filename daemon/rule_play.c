@@ -220,7 +220,7 @@ rule_case_run(const struct rule_case *item, const struct config *config, struct 
 		.item = item,
 		.rules = rules,
 		.now = DEFAULT_START,
-		.reader = input_reader_new(&input, rules, false, err),
+		.reader = input_reader_new(&input, rules, READER_HITS, err),
 	};
 	if (!player.reader)
 		return false;

@@ -28,9 +28,9 @@ input_open(struct scan_input *input, const struct config_input *config, struct r
 			return err_context(err, "input %s", config->name);
 		input->glob_count++;
 	}
-	input->reader = input_reader_new(config, rules, false, err);
+	input->reader = input_reader_new(config, rules, READER_HITS, err);
 	if (input->reader)
-		input->every_reader = input_reader_new(config, rules, true, err);
+		input->every_reader = input_reader_new(config, rules, READER_SERVICE, err);
 	return input->every_reader || err_context(err, "input %s", config->name);
 }
 

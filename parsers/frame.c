@@ -284,15 +284,20 @@ split_body(struct frame *frame)
 }
 
 bool
-frame_parse(struct span line, struct frame *frame)
+frame_parse_header(struct span line, struct frame *frame)
 {
 	*frame = (struct frame){0};
-	if (line.n == 0 || line.p[0] == ' ' || line.p[0] == '\t' || line.p[0] == '<')
-		return false;
-	if (!find_header(line, frame))
-		return false;
-	split_body(frame);
-	return true;
+	bool may_begin = line.n && !strchr(" \t<", line.p[0] ? line.p[0] : 'x');
+	return may_begin && find_header(line, frame);
+}
+
+bool
+frame_parse(struct span line, struct frame *frame)
+{
+	bool is_framed = frame_parse_header(line, frame);
+	if (is_framed)
+		split_body(frame);
+	return is_framed;
 }
 
 bool

@@ -57,4 +57,8 @@ frame_parse(struct span line, struct frame *frame);
 bool
 frame_is_service(struct span line);
 
+/* Whose record it is and how grave, no more: date and message stay empty. */
+bool
+frame_parse_header(struct span line, struct frame *frame);
+
 #endif

@@ -15,7 +15,7 @@ struct reader {
 	enum envelope_format format;
 	struct envelope_keys json; /* owned */
 	size_t max_line;
-	bool every_record;
+	enum reader_look look;
 	const struct rules *rules; /* may be NULL */
 	size_t first_record_rule;  /* index of the first rule against the whole record */
 	struct decoder *decoder;
@@ -31,7 +31,7 @@ struct feed {
 	struct reader *reader;
 	struct reader_state *state;
 	struct lines lines;
-	size_t name; /* where the service's name stands next, as far as it was looked for */
+	size_t hit, name; /* next_hit and next_name, as far as was looked */
 	int64_t received;
 	reader_on_record *on_record;
 	void *owner;
@@ -93,7 +93,7 @@ reader_new(const struct reader_options *options, struct err *err)
 	reader->json.host = copy_names(&options->json.host);
 	reader->json.time = copy_names(&options->json.time);
 	reader->max_line = options->max_line ? options->max_line : 1;
-	reader->every_record = options->every_record;
+	reader->look = options->look;
 	reader->rules = options->rules;
 	reader->first_record_rule = find_record_rule(options->rules);
 	reader->scratch = rules_scratch_new();
@@ -142,10 +142,11 @@ first_line(struct span message)
 	return line;
 }
 
-/* What a line is, apart from what its rules and its date say. */
+/* What a line is, apart from what its rules and its date say; its frame taken apart by `parse`. */
 static void
 look_at(const struct feed *feed, const struct line *line, struct decoder *decoder,
-	struct envelope_scratch *scratch, struct record *record)
+	struct envelope_scratch *scratch, bool (*parse)(struct span line, struct frame *frame),
+	struct record *record)
 {
 	const struct reader *reader = feed->reader;
 	struct envelope_question question = {
@@ -172,7 +173,7 @@ look_at(const struct feed *feed, const struct line *line, struct decoder *decode
 		record->why = READER_OTHER_COMPONENT;
 		return;
 	}
-	record->has_frame = frame_parse(first_line(record->envelope.message), &record->frame);
+	record->has_frame = parse(first_line(record->envelope.message), &record->frame);
 	if (!record->has_frame)
 		return;
 	record->why = record->frame.is_service ? READER_NO_RULE : READER_OTHER_SOURCE;
@@ -227,7 +228,8 @@ collect(const struct feed *feed, const struct record *first, struct buf *whole)
 		struct record next;
 		if (line.offset + line.length > bound || line.truncated)
 			return true;
-		look_at(feed, &line, reader->ahead_decoder, &reader->ahead_envelope, &next);
+		look_at(feed, &line, reader->ahead_decoder, &reader->ahead_envelope,
+			frame_parse_header, &next);
 		if (!is_same_record(first, &next))
 			continue;
 		if (next.why != READER_CONTINUATION)
@@ -273,7 +275,9 @@ report(struct feed *feed, struct record *record)
 {
 	struct reader *reader = feed->reader;
 	bool has_news = record->why == READER_MATCHED || record->why == READER_RULE_LIMIT;
-	if (!reader->every_record && !has_news)
+	bool is_asked_for = reader->look == READER_LINES ||
+			    (reader->look == READER_SERVICE && record->why == READER_NO_RULE);
+	if (!has_news && !is_asked_for)
 		return;
 	buf_clear(&reader->text);
 	text_sanitize(&reader->text, first_line(record->envelope.message), TEXT_LIMIT);
@@ -287,7 +291,7 @@ take(struct feed *feed, const struct line *line)
 {
 	struct reader *reader = feed->reader;
 	struct record record;
-	look_at(feed, line, reader->decoder, &reader->envelope, &record);
+	look_at(feed, line, reader->decoder, &reader->envelope, frame_parse, &record);
 	bool is_service = record.why == READER_NO_RULE;
 	if (is_service && reader->rules && !apply_rules(feed, line, &record))
 		return false;
@@ -301,8 +305,8 @@ take(struct feed *feed, const struct line *line)
 	return true;
 }
 
-/* Whether every record of the service is worth a look: the first, and as long as a date could be
- * read both ways, those by which the file may tell day and month apart. */
+/* Whether every record of the service is worth a full look: the first, and as long as a date could
+ * be read both ways, those by which the file may tell day and month apart. */
 static bool
 is_curious(const struct reader_state *state)
 {
@@ -310,15 +314,30 @@ is_curious(const struct reader_state *state)
 	return !state->seen || is_undecided;
 }
 
+static bool
+wants_names(const struct feed *feed)
+{
+	return feed->reader->look == READER_SERVICE || is_curious(feed->state);
+}
+
+/* Where a rule's literal stands next. */
+static size_t
+next_hit(struct feed *feed, size_t from)
+{
+	if (feed->hit <= from)
+		feed->hit = rules_next_hit(feed->reader->rules, feed->lines.bytes, from);
+	return feed->hit;
+}
+
 /* Where the service's name stands next. */
 static size_t
-next_name(struct feed *feed)
+next_name(struct feed *feed, size_t from)
 {
-	const struct lines *lines = &feed->lines;
-	if (feed->name > lines->place)
+	struct span bytes = feed->lines.bytes;
+	if (feed->name > from)
 		return feed->name;
-	const char *name = span_find(span_from(lines->bytes, lines->place), SPAN(FRAME_SERVICE));
-	feed->name = name ? (size_t)(name - lines->bytes.p) : lines->bytes.n;
+	const char *name = span_find(span_from(bytes, from), SPAN(FRAME_SERVICE));
+	feed->name = name ? (size_t)(name - bytes.p) : bytes.n;
 	return feed->name;
 }
 
@@ -328,29 +347,68 @@ static void
 pass_to_hit(struct feed *feed)
 {
 	struct lines *lines = &feed->lines;
-	struct span bytes = lines->bytes;
 	if (lines_may_be_counted(lines))
 		return;
-	if (is_curious(feed->state))
-		bytes = span_first(bytes, next_name(feed));
-	lines_pass(lines, rules_next_hit(feed->reader->rules, bytes, lines->place));
+	size_t hit = next_hit(feed, lines->place);
+	size_t name = wants_names(feed) ? next_name(feed, lines->place) : hit;
+	lines_pass(lines, name < hit ? name : hit);
 }
 
 static bool
 may_pass(const struct feed *feed)
 {
 	const struct reader *reader = feed->reader;
-	return !reader->every_record && reader->rules && !rules_has_record_rules(reader->rules) &&
-	       feed->lines.unit == 1;
+	return reader->look != READER_LINES && reader->rules &&
+	       !rules_has_record_rules(reader->rules) && feed->lines.unit == 1;
 }
 
-/* The same question of one line: of what stands behind a long line, or is the beginning of one,
- * too, so that it does not matter in which call it came. */
-static bool
-is_hit(const struct feed *feed, const struct line *line)
+/* A record in which no rule can match. */
+static void
+take_name(struct feed *feed, const struct line *line)
 {
-	return rules_next_hit(feed->reader->rules, line->raw, 0) < line->raw.n ||
-	       (is_curious(feed->state) && span_find(line->raw, SPAN(FRAME_SERVICE)));
+	struct reader *reader = feed->reader;
+	struct record record;
+	look_at(feed, line, reader->decoder, &reader->envelope, frame_parse_header, &record);
+	if (record.why != READER_NO_RULE)
+		return;
+	remember_format(feed->state, &record, true);
+	feed->records++;
+	record.text = (struct span){line->raw.p, 0};
+	feed->on_record(feed->owner, &record);
+}
+
+/* Of what is kept of a long line only that counts, in whatever call the rest came. */
+static bool
+holds_literal(struct feed *feed, const struct line *line)
+{
+	size_t from = (size_t)(line->raw.p - feed->lines.bytes.p);
+	if (line->truncated)
+		return rules_next_hit(feed->reader->rules, line->raw, 0) < line->raw.n;
+	return next_hit(feed, from) < from + line->raw.n;
+}
+
+static bool
+holds_name(struct feed *feed, const struct line *line)
+{
+	size_t from = (size_t)(line->raw.p - feed->lines.bytes.p);
+	if (line->truncated)
+		return span_find(line->raw, SPAN(FRAME_SERVICE));
+	return next_name(feed, from) < from + line->raw.n;
+}
+
+/* The question of pass_to_hit, of one line: one that was not passed need not be worth a look. False
+ * where the line has to wait for those behind it. */
+static bool
+take_hit(struct feed *feed, const struct line *line)
+{
+	if (holds_literal(feed, line))
+		return take(feed, line);
+	if (!wants_names(feed) || !holds_name(feed, line))
+		return true;
+	if (is_curious(feed->state))
+		return take(feed, line);
+	take_name(feed, line);
+	return true;
 }
 
 static void
@@ -364,9 +422,7 @@ run(struct feed *feed)
 		struct line line;
 		if (!lines_next(&feed->lines, &line))
 			return;
-		if (is_fast && !is_hit(feed, &line))
-			continue;
-		if (!take(feed, &line)) {
+		if (!(is_fast ? take_hit : take)(feed, &line)) {
 			feed->lines = before;
 			return;
 		}

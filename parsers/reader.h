@@ -16,6 +16,13 @@
  * files, one thread; what it knows of one file is a `struct reader_state`, a small value that its
  * owner keeps with the file's offset and gives back with the next bytes.
  */
+enum reader_look {
+	READER_HITS,	/* reports records in which a rule matched or failed (READER_RULE_LIMIT) */
+	READER_SERVICE, /* and all others of the service: without date and text where they hold no
+			   literal of a rule */
+	READER_LINES,	/* and every other line, all looked at in full */
+};
+
 struct reader_options {
 	const char *encoding;	   /* "auto", "utf-8", "utf-16le", … any that iconv knows */
 	const char *format;	   /* "auto", "plain", "syslog", "json" */
@@ -23,8 +30,7 @@ struct reader_options {
 	struct envelope_keys json; /* keys of JSON lines; all zero: those of known shippers */
 	size_t max_line;	   /* bytes kept of a line; the rest is skipped and counted */
 	const struct rules *rules; /* borrowed; may be NULL: no events */
-	bool every_record; /* report every line, not only records in which a rule matched or failed
-			      (READER_RULE_LIMIT) */
+	enum reader_look look;
 };
 
 /* A value: all zero is a file of which nothing is known yet. Bytes in it are safe to keep on disk.
@@ -75,8 +81,8 @@ struct record {
 
 struct reader_counts {
 	uint64_t lines;	  /* complete lines */
-	uint64_t records; /* framed by the service; without every_record those that were looked at,
-			     at least one where the file holds one */
+	uint64_t records; /* framed by the service; with READER_HITS those that were looked at, at
+			     least one where the file holds one */
 	uint64_t long_lines;
 	uint64_t skipped_bytes; /* of long lines */
 };

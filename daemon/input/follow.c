@@ -49,6 +49,7 @@ static bool
 make(const struct config_input *config, const struct rules *rules, bool report_activity,
 	struct made *made, struct err *err)
 {
+	enum reader_look look = report_activity ? READER_LINES : READER_HITS;
 	*made = (struct made){.glob = mem_array(config->paths.count, sizeof *made->glob)};
 	bool ok = site_template_check(config->site, err);
 	for (size_t i = 0; i < config->paths.count && ok; i++) {
@@ -58,7 +59,7 @@ make(const struct config_input *config, const struct rules *rules, bool report_a
 		if (!ok)
 			err_context(err, "%s", config->paths.item[i]);
 	}
-	ok = ok && (made->reader = input_reader_new(config, rules, report_activity, err)) != NULL;
+	ok = ok && (made->reader = input_reader_new(config, rules, look, err)) != NULL;
 	if (!ok)
 		free_made(made);
 	return ok;

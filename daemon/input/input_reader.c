@@ -7,8 +7,8 @@ names_of(const struct config_list *list)
 }
 
 struct reader *
-input_reader_new(const struct config_input *config, const struct rules *rules, bool every_record,
-	struct err *err)
+input_reader_new(const struct config_input *config, const struct rules *rules,
+	enum reader_look look, struct err *err)
 {
 	struct reader_options options = {
 		.encoding = config->encoding,
@@ -22,7 +22,7 @@ input_reader_new(const struct config_input *config, const struct rules *rules, b
 			},
 		.max_line = config->max_line,
 		.rules = rules,
-		.every_record = every_record,
+		.look = look,
 	};
 	return reader_new(&options, err);
 }

@@ -74,7 +74,9 @@ make_reader(uint8_t choice)
 		.timezone = "UTC",
 		.max_line = choice & 8 ? 40 : 4096,
 		.rules = rule_sets[choice >> 4 & 1],
-		.every_record = choice & 32,
+		.look = choice & 32   ? READER_LINES
+			: choice & 64 ? READER_SERVICE
+				      : READER_HITS,
 	};
 	return reader_new(&options, &err);
 }

@@ -329,7 +329,7 @@ check(const struct row *row, const struct wrapper *wrapper, struct reader *reade
 }
 
 static struct reader *
-make_reader(const char *encoding, bool every_record)
+make_reader(const char *encoding, enum reader_look look)
 {
 	struct err err = ERR_INIT;
 	struct reader_options options = {
@@ -338,7 +338,7 @@ make_reader(const char *encoding, bool every_record)
 		.timezone = "UTC",
 		.max_line = 64 * 1024,
 		.rules = rules,
-		.every_record = every_record,
+		.look = look,
 	};
 	struct reader *reader = reader_new(&options, &err);
 	assert_non_null(reader);
@@ -352,8 +352,8 @@ t01_rows_through_every_envelope_and_encoding(void **state)
 	size_t tried = 0;
 	for (size_t t = 0; t < COUNT(TARGETS); t++) {
 		const struct target *target = &TARGETS[t];
-		struct reader *fast = make_reader(target->option, false);
-		struct reader *thorough = make_reader(target->option, true);
+		struct reader *fast = make_reader(target->option, READER_HITS);
+		struct reader *thorough = make_reader(target->option, READER_LINES);
 		for (size_t i = 0; i < row_count * COUNT(WRAPPERS); i++) {
 			const struct row *row = &rows[i / COUNT(WRAPPERS)];
 			const struct wrapper *wrapper = &WRAPPERS[i % COUNT(WRAPPERS)];
@@ -394,7 +394,7 @@ static void
 t03_look_alikes_are_never_evidence(void **state)
 {
 	(void)state;
-	struct reader *reader = make_reader("auto", true);
+	struct reader *reader = make_reader("auto", READER_LINES);
 	struct buf all = BUF_INIT;
 	struct seen seen = {0};
 	size_t count = 0;

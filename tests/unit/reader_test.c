@@ -157,7 +157,7 @@ assert_splits_agree(const struct reader_options *options, struct span bytes, siz
 }
 
 static struct reader_options
-options_with(const struct rules *rules, bool every_record)
+options_with(const struct rules *rules, enum reader_look look)
 {
 	return (struct reader_options){
 		.encoding = "auto",
@@ -165,7 +165,7 @@ options_with(const struct rules *rules, bool every_record)
 		.timezone = "UTC",
 		.max_line = 64 * 1024,
 		.rules = rules,
-		.every_record = every_record,
+		.look = look,
 	};
 }
 
@@ -184,7 +184,7 @@ t01_pair_is_found_with_its_offsets_and_times(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
-	struct reader_options options = options_with(rules, false);
+	struct reader_options options = options_with(rules, READER_HITS);
 	struct reading reading;
 	struct span bytes =
 		SPAN("nothing\r\n" REJECTED "\r\n   at System.Net\r\n" FORBIDDEN "\r\n");
@@ -207,7 +207,7 @@ t02_half_line_waits_and_last_takes_it_incomplete(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
-	struct reader_options options = options_with(rules, false);
+	struct reader_options options = options_with(rules, READER_HITS);
 	struct reader *reader = make_reader(&options);
 	struct reading reading = {0};
 	struct span bytes = SPAN(REJECTED "\n" FORBIDDEN);
@@ -261,7 +261,8 @@ t03_records_do_not_depend_on_how_bytes_are_cut(void **state)
 	struct buf bytes = BUF_INIT;
 	add_medley(&bytes);
 	for (int i = 0; i < 8; i++) {
-		struct reader_options options = options_with(rules[i & 1], i & 2);
+		struct reader_options options =
+			options_with(rules[i & 1], i & 2 ? READER_LINES : READER_HITS);
 		options.max_line = i & 4 ? 150 : 64 * 1024;
 		assert_splits_agree(&options, buf_span(&bytes), i < 2 ? 1 : 5);
 	}
@@ -277,7 +278,7 @@ t04_line_behind_a_long_one_teaches_the_same(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
-	struct reader_options options = options_with(rules, false);
+	struct reader_options options = options_with(rules, READER_HITS);
 	struct buf bytes = BUF_INIT;
 	buf_add_text(&bytes, FORBIDDEN "\n<13>1 - h - - - - " SERVICE "Start: 0 : ");
 	for (int i = 0; i < 40; i++)
@@ -307,7 +308,8 @@ t05_nor_in_wide_encodings(void **state)
 	add_medley(&bytes);
 	for (int i = 0; i < 8; i++) {
 		struct buf wide = BUF_INIT;
-		struct reader_options options = options_with(rules, i & 1);
+		struct reader_options options =
+			options_with(rules, i & 1 ? READER_LINES : READER_HITS);
 		static const char *const NAMES[] = {"utf-16le", "utf-16be", "utf-32le", "utf-32be"};
 		options.encoding = NAMES[i >> 1];
 		options.max_line = 400;
@@ -327,12 +329,17 @@ t06_fast_and_thorough_reading_find_the_same(void **state)
 	struct buf bytes = BUF_INIT;
 	add_medley(&bytes);
 	for (int i = 0; i < 2; i++) {
-		struct reader_options fast = options_with(rules, false);
-		struct reader_options thorough = options_with(rules, true);
-		fast.max_line = thorough.max_line = i ? 135 : 64 * 1024;
-		struct reading a, b;
+		struct reader_options fast = options_with(rules, READER_HITS);
+		struct reader_options thorough = options_with(rules, READER_LINES);
+		struct reader_options counting = options_with(rules, READER_SERVICE);
+		fast.max_line = thorough.max_line = counting.max_line = i ? 135 : 64 * 1024;
+		struct reading a, b, c;
 		read_whole(&fast, buf_span(&bytes), &a);
 		read_whole(&thorough, buf_span(&bytes), &b);
+		read_whole(&counting, buf_span(&bytes), &c);
+		assert_memory_equal(&c.counts, &b.counts, sizeof b.counts);
+		assert_int_equal(
+			count_text(&c, "enroll_rejected"), count_text(&a, "enroll_rejected"));
 		assert_int_equal(count_text(&a, "enroll_rejected"), 2);
 		assert_int_equal(
 			count_text(&b, "enroll_rejected"), count_text(&a, "enroll_rejected"));
@@ -344,6 +351,7 @@ t06_fast_and_thorough_reading_find_the_same(void **state)
 		assert_int_equal(a.counts.skipped_bytes, b.counts.skipped_bytes);
 		buf_fini(&a.records);
 		buf_fini(&b.records);
+		buf_fini(&c.records);
 	}
 	buf_fini(&bytes);
 	rules_free(rules);
@@ -361,7 +369,7 @@ t06a_fast_reading_learns_the_order_of_the_date(void **state)
 					 "Warning: 0 : 06/07/2015 03:00:00: WebException trying to "
 					 "enroll: Status = ProtocolError\n");
 	for (int i = 0; i < 2; i++) {
-		struct reader_options options = options_with(rules, i);
+		struct reader_options options = options_with(rules, i ? READER_LINES : READER_HITS);
 		struct reading reading;
 		read_whole(&options, bytes, &reading);
 		assert_int_equal(count_text(&reading, "2015-07-06T03:00:00Z"), 1);
@@ -375,7 +383,7 @@ t07_rule_against_the_record_waits_for_its_lines(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(RULES, COUNT(RULES));
-	struct reader_options options = options_with(rules, false);
+	struct reader_options options = options_with(rules, READER_HITS);
 	struct reader *reader = make_reader(&options);
 	struct reading reading = {0};
 	struct span bytes =
@@ -399,7 +407,7 @@ t08_nuls_at_the_end_are_not_there_yet(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
-	struct reader_options options = options_with(rules, false);
+	struct reader_options options = options_with(rules, READER_HITS);
 	struct reader *reader = make_reader(&options);
 	struct reading reading = {0};
 	struct buf bytes = BUF_INIT;
@@ -427,7 +435,7 @@ t09_line_without_end_is_kept_short_and_the_next_is_read(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
-	struct reader_options options = options_with(rules, false);
+	struct reader_options options = options_with(rules, READER_HITS);
 	options.max_line = 1000;
 	struct reader *reader = make_reader(&options);
 	struct reading reading = {0};
@@ -461,7 +469,7 @@ t10_file_tells_the_order_of_day_and_month(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
-	struct reader_options options = options_with(rules, false);
+	struct reader_options options = options_with(rules, READER_HITS);
 	struct reading reading;
 	struct span bytes = SPAN(
 		SERVICE "Error: 0 : 05/06/2015 03:00:00: Exception attempting sync - 403\n" SERVICE
@@ -509,7 +517,7 @@ t12_quotations_in_a_plain_file_are_none_of_the_services(void **state)
 	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
 	struct reading reading;
 	for (int i = 0; i < 2; i++) {
-		struct reader_options options = options_with(rules, i);
+		struct reader_options options = options_with(rules, i ? READER_LINES : READER_HITS);
 		read_whole(&options,
 			SPAN(SERVICE "Start: 0 : x\nsaid: " FORBIDDEN
 				     "\n2015-06-19 03:00:02 h t: " FORBIDDEN
@@ -527,7 +535,7 @@ t13_each_line_decides_its_envelope(void **state)
 {
 	(void)state;
 	struct rules *rules = compile(LINE_RULES, COUNT(LINE_RULES));
-	struct reader_options options = options_with(rules, false);
+	struct reader_options options = options_with(rules, READER_HITS);
 	struct reading reading;
 	read_whole(&options,
 		SPAN(FORBIDDEN "\nJun 19 03:00:02 h1 t: " FORBIDDEN "\n{\"message\":\"" FORBIDDEN
