@@ -81,7 +81,9 @@ skip_weekday(struct span *s)
 {
 	struct span start = *s;
 	bool bracket = take_text(s, "(");
-	if (!take_word(s, DATE_WORD_WEEKDAY, NULL) || (bracket && !take_text(s, ")"))) {
+	bool known = take_word(s, DATE_WORD_WEEKDAY, NULL) ||
+		     (bracket && take_word(s, DATE_WORD_SHORT_WEEKDAY, NULL));
+	if (!known || (bracket && !take_text(s, ")"))) {
 		*s = start;
 		return;
 	}
@@ -92,10 +94,8 @@ skip_weekday(struct span *s)
 static bool
 take_year(struct span *s, unsigned *year)
 {
-	struct span start = *s;
 	if (take_number(s, 4, 4, year))
 		return true;
-	*s = start;
 	if (!take_number(s, 2, 2, year))
 		return false;
 	*year += *year < 70 ? 2000 : 1900;

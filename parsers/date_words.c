@@ -77,6 +77,10 @@ static const struct word WEEKDAYS[] = {
 	W("週三", 0), W("週四", 0), W("週五", 0), W("週六", 0), W("週日", 0), W("월요일", 0), W("화요일", 0),
 	W("수요일", 0), W("목요일", 0), W("금요일", 0), W("토요일", 0), W("일요일", 0),
 };
+/* In brackets alone: two of them are units of a date as well. */
+static const struct word SHORT_WEEKDAYS[] = {W("月", 0), W("火", 0), W("水", 0), W("木", 0),
+	W("金", 0), W("土", 0), W("日", 0), W("월", 0), W("화", 0), W("수", 0), W("목", 0),
+	W("금", 0), W("토", 0), W("일", 0)};
 static const struct word MORNINGS[] = {
 	W("AM", 0), W("a.m.", 0), W("a. m.", 0), W("午前", 0), W("上午", 0), W("오전", 0), W("πμ", 0),
 	W("ص", 0), W("ق.ظ", 0), W("dop.", 0), W("de.", 0), W("vm.", 0), W("ÖÖ", 0), W("PD", 0),
@@ -110,6 +114,7 @@ static const struct {
 } LISTS[DATE_WORDS] = {
 	[DATE_WORD_MONTH] = {MONTHS, COUNT(MONTHS)},
 	[DATE_WORD_WEEKDAY] = {WEEKDAYS, COUNT(WEEKDAYS)},
+	[DATE_WORD_SHORT_WEEKDAY] = {SHORT_WEEKDAYS, COUNT(SHORT_WEEKDAYS)},
 	[DATE_WORD_MORNING] = {MORNINGS, COUNT(MORNINGS)},
 	[DATE_WORD_EVENING] = {EVENINGS, COUNT(EVENINGS)},
 	[DATE_WORD_ZONE] = {ZONES, COUNT(ZONES)},

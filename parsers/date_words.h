@@ -7,6 +7,7 @@
 enum date_word {
 	DATE_WORD_MONTH,
 	DATE_WORD_WEEKDAY,
+	DATE_WORD_SHORT_WEEKDAY,
 	DATE_WORD_MORNING, /* AM */
 	DATE_WORD_EVENING, /* PM */
 	DATE_WORD_ZONE,	   /* Greenwich's */

@@ -148,22 +148,25 @@ is_mark(struct span s)
 static bool
 is_like_date(struct span s)
 {
-	unsigned digits = 0, numbers = 0, words = 0;
+	unsigned digits = 0, numbers = 0, words = 0, open = 0;
 	bool in_number = false, in_word = false;
 	while (s.n > 0) {
 		uint32_t c;
 		size_t n = utf8_decode(s, &c);
-		if (n == 0 || (c && c < 0x80 && strchr("\"'<>=()[]{}", (int)c)))
+		if (n == 0 || (c && c < 0x80 && strchr("\"'<>=[]{}", (int)c)))
 			return false;
 		bool is_digit = is_any_digit(c), is_letter = c < 0x80 && isalpha((int)c);
 		digits += is_digit;
 		numbers += is_digit && !in_number;
 		words += is_letter && !in_word;
+		open += c == '(';
+		if (c == ')' && open-- == 0)
+			return false;
 		in_number = is_digit;
 		in_word = is_letter;
 		s = span_from(s, n);
 	}
-	return digits >= 6 && numbers >= 4 && words <= 5;
+	return digits >= 6 && numbers >= 4 && words <= 5 && open == 0;
 }
 
 static bool
