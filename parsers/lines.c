@@ -6,6 +6,15 @@
 
 enum { COUNT_DIGITS = 7 };
 
+/* A hole may be gigabytes: it is compared by pages. */
+static const char ZEROS[4096];
+
+static bool
+is_zeros(const char *p)
+{
+	return memcmp(p, ZEROS, sizeof ZEROS) == 0;
+}
+
 static bool
 is_unit(const struct lines *lines, size_t i, unsigned char value)
 {
@@ -29,6 +38,8 @@ void
 lines_start(struct lines *lines)
 {
 	size_t whole = whole_units(lines), before = whole;
+	while (whole >= sizeof ZEROS && is_zeros(lines->bytes.p + whole - sizeof ZEROS))
+		whole -= sizeof ZEROS;
 	while (whole >= lines->unit && is_unit(lines, whole - lines->unit, 0))
 		whole -= lines->unit;
 	if (whole < before)
@@ -99,6 +110,9 @@ give(struct lines *lines, size_t content, struct line *line)
 static void
 strip_nuls(struct lines *lines)
 {
+	while (lines->place + sizeof ZEROS <= lines->bytes.n &&
+		is_zeros(lines->bytes.p + lines->place))
+		lines->place += sizeof ZEROS;
 	while (lines->place + lines->unit <= lines->bytes.n && is_unit(lines, lines->place, 0))
 		lines->place += lines->unit;
 }
