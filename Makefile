@@ -125,7 +125,7 @@ asan: ## unit and system tests, built to watch addresses and undefined behaviour
 
 # The thread sanitizer of gcc 12 does not start where addresses are laid out too randomly.
 .PHONY: tsan
-tsan: export TSAN_OPTIONS = suppressions=$(CURDIR)/tests/tsan.supp halt_on_error=1
+tsan: export TSAN_OPTIONS = halt_on_error=1
 tsan: export SLOWNESS = 5
 tsan: ## unit and system tests, built to watch threads
 	@$(CALM) $(MAKE) SANITIZE=thread BUILD=$(BUILD)/tsan test-unit

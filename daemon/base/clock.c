@@ -27,6 +27,13 @@ clock_monotonic(void)
 	return read_clock(CLOCK_BOOTTIME);
 }
 
+struct timespec
+clock_deadline_in(int64_t wait)
+{
+	int64_t at = read_clock(CLOCK_MONOTONIC) + wait;
+	return (struct timespec){at / SECOND, at % SECOND * 1000};
+}
+
 /* Counts from 0000-03-01, so that the leap day is the last day of a year. */
 int64_t
 date_to_days(int64_t year, unsigned month, unsigned day)

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /*
  * Times are microseconds since 1970-01-01T00:00:00Z in an int64_t; durations are microseconds too.
@@ -19,6 +20,11 @@ int64_t
 clock_wall(void); /* the time of day; may jump */
 int64_t
 clock_monotonic(void); /* never jumps, counts suspend: CLOCK_BOOTTIME */
+
+/* `wait` (at least 0) from now by CLOCK_MONOTONIC, the only one that threads can wait by: see
+ * pthread_cond_clockwait(3). */
+struct timespec
+clock_deadline_in(int64_t wait);
 
 /* Room for any text that time_format and duration_format write, with its NUL. */
 #define TIME_TEXT 40

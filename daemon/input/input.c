@@ -51,6 +51,8 @@ struct input {
 	uint64_t steps_seen; /* by input_hangs, as is: */
 	bool hangs;
 	pthread_mutex_t lock;
+	pthread_cond_t end; /* has_ended */
+	bool has_ended;	    /* the thread does nothing more */
 	struct input_status status;
 	int64_t status_at;
 	bool status_is_old;  /* something happened since */
@@ -102,6 +104,7 @@ input_new(const struct input_setup *setup, struct err *err)
 		log_fatal("cannot make an eventfd for input %s", input->name);
 	input->progress_at = clock_monotonic();
 	pthread_mutex_init(&input->lock, NULL);
+	pthread_cond_init(&input->end, NULL);
 	follow_get_status(input->follow, &input->status);
 	return input;
 }
@@ -213,6 +216,10 @@ run(void *owner)
 		if (!turn(input) && !input->stop)
 			wait_for_hint(input);
 	}
+	pthread_mutex_lock(&input->lock);
+	input->has_ended = true;
+	pthread_cond_signal(&input->end);
+	pthread_mutex_unlock(&input->lock);
 	return NULL;
 }
 
@@ -292,6 +299,20 @@ input_hangs(struct input *input)
 	return hangs;
 }
 
+static bool
+ends_within(struct input *input, int64_t wait)
+{
+	struct timespec deadline = clock_deadline_in(wait > 0 ? wait : 0);
+	int code = 0;
+	pthread_mutex_lock(&input->lock);
+	while (!input->has_ended && code == 0)
+		code = pthread_cond_clockwait(
+			&input->end, &input->lock, CLOCK_MONOTONIC, &deadline);
+	bool has_ended = input->has_ended;
+	pthread_mutex_unlock(&input->lock);
+	return has_ended;
+}
+
 bool
 input_stop(struct input *input, int64_t deadline)
 {
@@ -300,19 +321,9 @@ input_stop(struct input *input, int64_t deadline)
 	input->stop = true;
 	eventfd_write(input->wake_fd, 1);
 	queue_nudge(input->queue);
-	int64_t left = deadline - clock_monotonic();
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	if (left > 0) {
-		until.tv_sec += left / SECOND;
-		until.tv_nsec += left % SECOND * 1000;
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_nsec -= 1000000000;
-			until.tv_sec++;
-		}
-	}
-	if (pthread_clockjoin_np(input->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+	if (!ends_within(input, deadline - clock_monotonic()))
 		return false;
+	pthread_join(input->thread, NULL);
 	input->running = false;
 	return true;
 }
@@ -324,6 +335,7 @@ input_free(struct input *input)
 		return;
 	free_order(input->order);
 	follow_free(input->follow);
+	pthread_cond_destroy(&input->end);
 	pthread_mutex_destroy(&input->lock);
 	close(input->wake_fd);
 	free(input->name);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 /*
@@ -33,16 +32,12 @@ queue_new(size_t limit)
 	if (limit == 0)
 		limit = 1;
 	struct queue *queue = mem_new(sizeof *queue + limit * sizeof queue->ring[0]);
-	pthread_condattr_t attributes;
 	queue->limit = limit;
 	queue->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (queue->fd < 0)
 		log_fatal("cannot make an eventfd for the queue");
 	pthread_mutex_init(&queue->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&queue->room, &attributes);
-	pthread_condattr_destroy(&attributes);
+	pthread_cond_init(&queue->room, NULL);
 	return queue;
 }
 
@@ -86,28 +81,15 @@ queue_put(struct queue *queue, struct batch *batch)
 	return open;
 }
 
-static struct timespec
-deadline_in(int64_t wait)
-{
-	struct timespec at;
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += wait / SECOND;
-	at.tv_nsec += wait % SECOND * 1000;
-	if (at.tv_nsec >= 1000000000) {
-		at.tv_nsec -= 1000000000;
-		at.tv_sec++;
-	}
-	return at;
-}
-
 bool
 queue_put_within(struct queue *queue, struct batch *batch, int64_t wait)
 {
-	struct timespec deadline = deadline_in(wait);
+	struct timespec deadline = clock_deadline_in(wait);
 	pthread_mutex_lock(&queue->lock);
 	unsigned nudges = queue->nudges;
 	while (queue->count == queue->limit && !queue->closed && queue->nudges == nudges) {
-		if (pthread_cond_timedwait(&queue->room, &queue->lock, &deadline) != 0)
+		if (pthread_cond_clockwait(
+			    &queue->room, &queue->lock, CLOCK_MONOTONIC, &deadline) != 0)
 			break;
 	}
 	bool put = !queue->closed && queue->count < queue->limit;
