@@ -275,7 +275,8 @@ input_get_status(struct input *input, struct input_status *status)
 	pthread_mutex_unlock(&input->lock);
 	snprintf(status->name, sizeof status->name, "%s", input->name);
 	status->progress_at = input->progress_at;
-	if (input->hangs)
+	status->hangs = input->hangs;
+	if (status->hangs)
 		snprintf(status->error, sizeof status->error,
 			"hangs in a read: no sign of life for %" PRId64 " s",
 			(clock_monotonic() - status->progress_at) / SECOND);

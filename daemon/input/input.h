@@ -22,6 +22,7 @@ struct input_status {
 	uint64_t gaps[GAP_REASONS];
 	char watch[128];     /* "inotify", "poll: …" with the reason */
 	char error[256];     /* the last trouble that still stands; "" for none */
+	bool hangs;	     /* as input_hangs saw it last */
 	int64_t progress_at; /* monotonic time of the thread's last sign of life */
 };
 

@@ -79,25 +79,28 @@ healthy(const struct question *question, struct web_answer *answer)
 }
 
 static void
-look_for_a_late_one(void *owner, const struct input_status *status)
+name_if_it_hangs(void *owner, const struct input_status *status)
 {
-	bool *late = owner;
-	*late = *late || status->progress_at == 0;
+	struct buf *names = owner;
+	if (status->hangs)
+		buf_format(names, "%s%s", names->n ? ", " : "", status->name);
 }
 
 static void
 ready(const struct question *question, struct web_answer *answer)
 {
 	const struct report *report = question->report;
-	bool store_works = !report->store_trouble || !report->store_trouble[0];
-	bool late = false;
-	inputs_each(report->inputs, look_for_a_late_one, &late);
-	if (!store_works)
+	struct buf hanging = BUF_INIT;
+	inputs_each(report->inputs, name_if_it_hangs, &hanging);
+	if (report->store_trouble && report->store_trouble[0]) {
 		answer_sentence(answer, UNAVAILABLE, report->store_trouble);
-	else if (late)
-		answer_sentence(answer, UNAVAILABLE, "an input has not begun yet");
-	else
+	} else if (hanging.n) {
+		answer->status = UNAVAILABLE;
+		buf_format(&answer->body, "hangs in a read: %s\n", hanging.p);
+	} else {
 		answer_sentence(answer, OK, "ready");
+	}
+	buf_fini(&hanging);
 }
 
 static uint64_t

@@ -11,7 +11,7 @@
  *   /                         the status page
  *   /metrics                  for Prometheus
  *   /-/healthy                200 while the loop turns
- *   /-/ready                  200 while the store works and all inputs run, else 503 and why
+ *   /-/ready                  200 while the store works and no input hangs, else 503 and why
  *   /api/v1/status            the document of `status --json`; view=brief is for the status page
  *   /api/v1/sites             its sites, and of each summary, advice, links and what the state
  *                             rests on; view=brief leaves all that and the evidence out
