@@ -60,6 +60,7 @@ state_of(const json_t *site)
 struct summary {
 	size_t by_state[SITE_STATES];
 	size_t sites;
+	size_t blind; /* inputs in trouble: what they do not read may say anything */
 	int exit;
 	json_int_t pending;
 	json_int_t dead;
@@ -85,8 +86,14 @@ summarize(const json_t *status)
 		summary.pending += number_of(row, "pending");
 		summary.dead += number_of(row, "dead");
 	}
-	json_array_foreach(json_object_get(status, "inputs"), i, row) summary.lag +=
-		number_of(row, "lag_bytes");
+	json_array_foreach(json_object_get(status, "inputs"), i, row)
+	{
+		summary.lag += number_of(row, "lag_bytes");
+		summary.blind += json_array_size(json_object_get(row, "errors")) > 0;
+	}
+	/* Expired is certain, whatever else could not be read. */
+	if (summary.blind && summary.exit != STATUS_CRITICAL)
+		summary.exit = STATUS_UNKNOWN;
 	return summary;
 }
 
@@ -105,6 +112,8 @@ print_headline(const struct summary *summary, bool colour)
 					site_state_name((enum site_state)state));
 		}
 	}
+	if (summary->blind)
+		printf(", %zu input%s in trouble", summary->blind, summary->blind == 1 ? "" : "s");
 	printf(" |");
 	for (int state = 0; state < SITE_STATES; state++)
 		printf(" %s=%zu", site_state_name((enum site_state)state),
@@ -394,8 +403,8 @@ const struct verb VERB_STATUS = {
 		"Nagios\n"
 		"plugin, with performance data behind the bar.\n\n"
 		"  --json   one JSON document\n\n"
-		"exit: 0 all well, 1 a site is suspect or failing, 2 a site is expired, 3 no "
-		"daemon\n"
-		"answers, or a SITE is not known",
+		"exit: 0 all well, 1 a site is suspect or failing, 2 a site is expired, 3 cannot "
+		"tell:\n"
+		"no daemon answers, an input is in trouble, or a SITE is not known",
 	.run = run,
 };

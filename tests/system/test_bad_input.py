@@ -176,3 +176,20 @@ def test_19_a_state_directory_that_cannot_be_written_stops_no_alert(daemon):
     append(daemon.log_path("CM01"), pair())
     wait_until(daemon.printed, "the alert is out")
     assert daemon.state in daemon.log()
+
+
+def test_21_status_cannot_tell_while_a_file_cannot_be_read(daemon):
+    path = daemon.log_path("CM01")
+    append(path, pair())
+    os.chmod(path, 0)
+    daemon.command = as_nobody(daemon.folder)
+    daemon.start()
+    wait_until(lambda: daemon.status()["inputs"][0]["errors"], "it is noticed")
+
+    done = daemon.verb("status")
+
+    assert done.returncode == 3
+    assert done.stdout.startswith("AIWATCH UNKNOWN - 0 sites, 1 input in trouble |")
+    append(daemon.log_path("CM02"), pair())  # certain, whatever else cannot be read
+    daemon.wait_for_state("CM02", "expired")
+    assert daemon.verb("status").returncode == 2
