@@ -36,12 +36,16 @@ engine_status(struct engine *engine, const char *const *names, size_t count)
 	return report_status(&report, names, count);
 }
 
+#define SILENCE_LONGEST (3650 * DAY)
+
 bool
 engine_obey(struct engine *engine, const struct engine_order *order, struct err *err)
 {
 	int64_t now = clock_wall();
 	struct outcome *outcome = &engine->outcome;
 	bool ok = false;
+	if (order->duration > SILENCE_LONGEST)
+		return err_set(err, "a silence lasts 3650d at most");
 	switch (order->word) {
 	case ENGINE_RESOLVE:
 		ok = correlate_resolve(engine->correlate, order->site, now, outcome, err);

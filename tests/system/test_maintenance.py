@@ -25,6 +25,17 @@ def test_01_a_silence_shows_its_reason(daemon, receiver):
     assert receiver.documents(site="CM01") == []
 
 
+def test_03_a_silence_has_a_bound(daemon):
+    daemon.start()
+    daemon.wait_until_read()
+    assert daemon.verb("silence", "MARK1", "--for", "3650d").returncode == 0
+
+    done = daemon.verb("silence", "MARK1", "--for", "9223372036854s")
+
+    assert done.returncode == 1 and "3650d at most" in done.stderr
+    assert daemon.site("MARK1")["silenced_until"]
+
+
 def test_02_a_window_of_maintenance_silences_its_sites(daemon, receiver):
     """Given a window that is open now, then its sites are silent, and heard once it is gone."""
     window = {"name": "patching", "sites": ["cm*"], "at": "* * * * *", "for": "1h"}
