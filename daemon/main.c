@@ -2,7 +2,6 @@
 #include "daemon/verb.h"
 
 #include <jansson.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -45,6 +44,16 @@ usage_error(const char *format, ...)
 	return EXIT_USAGE;
 }
 
+/* What could not be printed was not told. */
+static int
+close_output(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	fprintf(stderr, "aiwatch: standard output cannot be written\n");
+	return code ? code : EXIT_OUTPUT;
+}
+
 /* Takes `-c FILE` and `-cFILE` out of the arguments, wherever they stand before `--`. */
 static bool
 take_config_path(int *argc, char **argv, const char **path)
@@ -73,7 +82,6 @@ int
 main(int argc, char **argv)
 {
 	const char *config_path = NULL;
-	signal(SIGPIPE, SIG_IGN);
 	json_set_alloc_funcs(mem_new, free); /* no document is read or written by halves */
 	if (!take_config_path(&argc, argv, &config_path))
 		return usage_error("-c wants a FILE behind it");
@@ -81,11 +89,11 @@ main(int argc, char **argv)
 		return usage_error("a verb is wanted");
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("aiwatch %s\n", AIWATCH_VERSION);
-		return 0;
+		return close_output(0);
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		print_help();
-		return 0;
+		return close_output(0);
 	}
 	const struct verb *verb = verb_find(argv[1]);
 	if (!verb)
@@ -94,7 +102,7 @@ main(int argc, char **argv)
 		if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0)
 			continue;
 		print_verb_help(verb);
-		return 0;
+		return close_output(0);
 	}
-	return verb->run(config_path, argc - 1, argv + 1);
+	return close_output(verb->run(config_path, argc - 1, argv + 1));
 }

@@ -5,7 +5,6 @@
 #include "daemon/engine/control.h"
 #include "daemon/verb.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +36,7 @@ static int
 tell_one(const struct verb *verb, const char *done, const char *config_path, int argc, char **argv)
 {
 	static const struct option NONE[] = {{0}};
-	if (getopt_long(argc, argv, "", NONE, NULL) != -1)
+	if (verb_next_option(verb, argc, argv, NONE) != -1)
 		return EXIT_USAGE;
 	if (argc - optind != 1)
 		return verb_usage_error(verb, "one SITE is wanted");
@@ -74,7 +73,7 @@ read_silence(int argc, char **argv, struct silence *silence)
 	static const struct option OPTION[] = {{"for", required_argument, NULL, 'f'},
 		{"reason", required_argument, NULL, 'r'}, {0}};
 	int letter;
-	while ((letter = getopt_long(argc, argv, "", OPTION, NULL)) != -1) {
+	while ((letter = verb_next_option(&VERB_SILENCE, argc, argv, OPTION)) != -1) {
 		switch (letter) {
 		case 'f':
 			silence->has_duration = duration_parse(optarg, &silence->duration);

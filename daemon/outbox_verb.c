@@ -4,7 +4,6 @@
 #include "daemon/engine/control.h"
 #include "daemon/verb.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -100,7 +99,7 @@ read_wish(int argc, char **argv, struct wish *wish)
 	static const char *const ACTION[] = {"list", "retry", "drop"};
 	static const struct option OPTION[] = {{"json", no_argument, NULL, 'j'},
 		{"sink", required_argument, NULL, 's'}, {"all", no_argument, NULL, 'a'}, {0}};
-	for (int letter; (letter = getopt_long(argc, argv, "", OPTION, NULL)) != -1;) {
+	for (int letter; (letter = verb_next_option(&VERB_OUTBOX, argc, argv, OPTION)) != -1;) {
 		if (letter == 's')
 			wish->sink = optarg;
 		else if (letter == 'j')

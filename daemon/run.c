@@ -3,7 +3,6 @@
 #include "daemon/setup.h"
 #include "daemon/verb.h"
 
-#include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@ block_signals(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN); /* a receiver that is gone is an error of its sink */
 }
 
 /* As many files as the system lets a process have. */
@@ -41,7 +41,7 @@ run(const char *config_path, int argc, char **argv)
 	static const struct option OPTION[] = {{"debug", no_argument, NULL, 'd'}, {0}};
 	struct err err = ERR_INIT;
 	int letter;
-	while ((letter = getopt_long(argc, argv, "", OPTION, NULL)) != -1) {
+	while ((letter = verb_next_option(&VERB_RUN, argc, argv, OPTION)) != -1) {
 		if (letter != 'd')
 			return EXIT_USAGE;
 		log_set_level(LOG_LEVEL_DEBUG);

@@ -7,7 +7,6 @@
 #include "daemon/verb.h"
 #include "parsers/text.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -377,7 +376,7 @@ run(const char *config_path, int argc, char **argv)
 	bool as_json = false;
 	int letter;
 	struct err err = ERR_INIT;
-	while ((letter = getopt_long(argc, argv, "", OPTION, NULL)) != -1) {
+	while ((letter = verb_next_option(&VERB_STATUS, argc, argv, OPTION)) != -1) {
 		if (letter != 'j')
 			return EXIT_USAGE;
 		as_json = true;

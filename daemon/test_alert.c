@@ -6,7 +6,6 @@
 #include "daemon/sink/sink.h"
 #include "daemon/verb.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,7 +179,7 @@ run_test_alert(const char *config_path, int argc, char **argv)
 		{0},
 	};
 	struct trial trial = {.colour = term_has_colour(STDOUT_FILENO)};
-	for (int c; (c = getopt_long(argc, argv, "", OPTION, NULL)) != -1;) {
+	for (int c; (c = verb_next_option(&VERB_TEST_ALERT, argc, argv, OPTION)) != -1;) {
 		if (c == 's')
 			trial.only = optarg;
 		else if (c == 'n')

@@ -3,6 +3,7 @@
 #include "daemon/base/mem.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +35,23 @@ verb_find(const char *name)
 			return VERB[i];
 	}
 	return NULL;
+}
+
+int
+verb_next_option(const struct verb *verb, int argc, char **argv, const struct option *options)
+{
+	opterr = 0;
+	int letter = getopt_long(argc, argv, ":", options, NULL);
+	const char *word = argv[optind - 1];
+	bool has_value = strncmp(word, "--", 2) == 0 && strchr(word, '=');
+	if (letter == ':')
+		verb_usage_error(verb, "%s wants a value behind it", word);
+	else if (letter == '?' && (!optopt || has_value))
+		verb_usage_error(
+			verb, "%s is no option%s", word, has_value ? ", or takes no value" : "");
+	else if (letter == '?')
+		verb_usage_error(verb, "-%c is no option", optopt);
+	return letter == ':' ? '?' : letter;
 }
 
 int

@@ -1,6 +1,7 @@
 #ifndef AIWATCH_VERB_H
 #define AIWATCH_VERB_H
 
+#include <getopt.h>
 #include <stddef.h>
 
 /*
@@ -16,7 +17,7 @@ struct verb {
 	int (*run)(const char *config_path, int argc, char **argv);
 };
 
-enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
+enum { EXIT_USAGE = 64, EXIT_OUTPUT = 74, EXIT_CONFIG = 78 };
 
 extern const struct verb VERB_RUN, VERB_SCAN, VERB_CHECK_CONFIG, VERB_STATUS, VERB_EXPLAIN,
 	VERB_RESOLVE, VERB_ACK, VERB_SILENCE, VERB_TEST_RULES, VERB_TEST_ALERT, VERB_OUTBOX;
@@ -31,5 +32,10 @@ verb_find(const char *name); /* NULL where there is none of that name */
 int
 verb_usage_error(const struct verb *verb, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* As getopt_long with these long options alone; '?' after a sentence, and then the verb returns
+ * EXIT_USAGE. */
+int
+verb_next_option(const struct verb *verb, int argc, char **argv, const struct option *options);
 
 #endif

@@ -186,12 +186,12 @@ report_incidents(const struct report *report, const char *const *names, size_t c
 json_t *
 report_status(const struct report *report, const char *const *names, size_t count)
 {
-	return json_pack("{s:i, s:s, s:f, s:{s:s?, s:o, s:b}, s:b, s:o, s:o, s:o, s:o}", "version",
+	return json_pack("{s:i, s:s, s:f, s:{s:o, s:o, s:b}, s:b, s:o, s:o, s:o, s:o}", "version",
 		1, "aiwatch", AIWATCH_VERSION, "uptime_seconds",
-		(double)report->uptime / (double)SECOND, "config", "path", report->config_path,
-		"loaded_at", json_of_time(report->config_loaded_at), "last_reload_ok",
-		report->last_reload_ok, "jit", report->jit, "store",
-		text_or_null(report->store_trouble), "sites",
+		(double)report->uptime / (double)SECOND, "config", "path",
+		json_of_text(report->config_path), "loaded_at",
+		json_of_time(report->config_loaded_at), "last_reload_ok", report->last_reload_ok,
+		"jit", report->jit, "store", text_or_null(report->store_trouble), "sites",
 		report_sites(report, names, count, count > 0 ? REPORT_ADVICE : REPORT_WHOLE),
 		"inputs", report_inputs(report), "sinks", report_sinks(report));
 }

@@ -193,3 +193,33 @@ def test_21_status_cannot_tell_while_a_file_cannot_be_read(daemon):
     append(daemon.log_path("CM02"), pair())  # certain, whatever else cannot be read
     daemon.wait_for_state("CM02", "expired")
     assert daemon.verb("status").returncode == 2
+
+
+def test_22_what_cannot_be_printed_is_an_error(folder):
+    with open(folder + "/log", "w", encoding="utf-8") as file:
+        file.write("nothing of the service\n")
+    for arguments, code in ((["--help"], 74), (["check-config", "--print"], 74),
+                            (["explain", folder + "/log"], 74), (["scan", folder + "/log"], 3)):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([AIWATCH, "-c", "/dev/null", *arguments], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, timeout=DEADLINE, check=False)
+        assert done.returncode == code
+        assert done.stderr == "aiwatch: standard output cannot be written\n"
+
+
+def test_23_a_wrong_option_is_one_sentence_that_says_where_help_is():
+    for arguments, sentence in ((["run", "--red"], "--red is no option"),
+                                (["status", "-x"], "-x is no option"),
+                                (["status", "--json=3"], "--json=3 is no option, or takes no value"),
+                                (["silence", "CM01", "--for"], "--for wants a value behind it")):
+        done = aiwatch(*arguments)
+        verb = arguments[0]
+        assert done.returncode == 64 and not done.stdout
+        assert done.stderr == f"aiwatch {verb}: {sentence} (see `aiwatch {verb} --help`)\n"
+
+
+def test_24_a_configuration_of_any_name_is_shown_by_status(daemon):
+    daemon.config = os.fsdecode(daemon.folder.encode() + b"/aiw\xe4tch.yml")
+    daemon.configure()
+    daemon.start()
+    assert daemon.status()["config"]["path"] == daemon.folder + "/aiw?tch.yml"
