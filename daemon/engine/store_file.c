@@ -323,17 +323,24 @@ open_memory(struct store *store, bool with_disk)
 	return ok;
 }
 
+static bool
+has_database(const struct store *store)
+{
+	struct stat status;
+	return stat(store->path, &status) == 0 ? status.st_size > 0 : errno != ENOENT;
+}
+
 static enum store_opened
 fall_back(struct store *store, struct err *err)
 {
-	struct stat status;
-	bool exists = stat(store->path, &status) == 0 ? status.st_size > 0 : errno != ENOENT;
+	bool exists = has_database(store);
 	struct err why = *err;
 	bool copied = exists && open_memory(store, true);
 	if (!copied && !open_memory(store, false))
 		log_fatal("store: no database in memory");
 	store->memory = true;
-	store->lost = store->set_first = exists && !copied;
+	store->lost = exists && !copied;
+	store->set_first = !copied;
 	err_set(err, "%s; alerts go on, but nothing is kept over a restart%s", why.text,
 		copied ? " (what it held was read)" : "");
 	return STORE_MEMORY;
@@ -438,9 +445,12 @@ move_to_disk(struct store *store)
 		return;
 	}
 	store->lock = disk.lock;
-	err_set(&err, "store %s: could not be read", store->path);
-	if (store->set_first && !store_set_aside(&disk, &err))
-		return;
+	if (store->set_first && has_database(store)) {
+		err_set(&err, "store %s: was not read at the start", store->path);
+		if (!store_set_aside(&disk, &err))
+			return;
+		log_error("%s", err.text);
+	}
 	store->set_first = false;
 	enum store_opened how = open_or_set_aside(&disk, &err);
 	if (how == STORE_MEMORY || how == STORE_REFUSED)

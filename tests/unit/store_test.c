@@ -801,6 +801,33 @@ t20_a_database_that_cannot_be_read_is_lost_and_set_aside_later(void **state)
 	store_close(store);
 }
 
+static void
+t21_a_database_that_comes_later_is_set_aside_not_written_over(void **state)
+{
+	(void)state;
+	if (!mount_small("size=1m"))
+		skip();
+	struct err err = ERR_INIT;
+	struct store *store = open_as(STORE_CREATED);
+	put_site(store, "CM01", "{old}", true);
+	store_close(store);
+	shell("mv '%s/aiwatch.db' '%s.kept'", directory, directory);
+	shell("dd if=/dev/zero of='%s/filler' bs=4096 status=none 2>/dev/null || true", directory);
+	assert_int_equal(store_open(directory, &store, &err), STORE_MEMORY);
+	put_site(store, "CM02", "{new}", true);
+	/* As where it is mounted late. */
+	shell("rm '%s/filler' && mv '%s.kept' '%s/aiwatch.db'", directory, directory, directory);
+	assert_true(store_maintain(store, &err));
+	assert_false(store_is_memory(store));
+	assert_sites(store, "{new};");
+	store_close(store);
+	shell("mv '%s/aiwatch.db.set-aside.1' '%s/aiwatch.db'", directory, directory);
+	store = open_as(STORE_EXISTING);
+	assert_sites(store, "{old};");
+	store_close(store);
+	umount(directory);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 
 int
@@ -827,6 +854,7 @@ main(void)
 		TEST(t18_what_was_acknowledged_outlives_every_kill),
 		TEST(t19_the_ninth_that_is_set_aside_is_replaced),
 		TEST(t20_a_database_that_cannot_be_read_is_lost_and_set_aside_later),
+		TEST(t21_a_database_that_comes_later_is_set_aside_not_written_over),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
