@@ -1,27 +1,18 @@
 #include "config/config.h"
-#include "daemon/base/term.h"
 #include "daemon/ruleset.h"
+#include "daemon/setup.h"
 #include "daemon/sink/sink.h"
 #include "daemon/verb.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static void
-write_out(struct buf *text, FILE *stream)
+write_out(struct buf *text)
 {
 	if (text->n > 0)
-		fwrite(text->p, 1, text->n, stream);
+		fwrite(text->p, 1, text->n, stdout);
 	buf_fini(text);
-}
-
-static void
-print_problems(const struct config_problems *problems)
-{
-	struct buf text = BUF_INIT;
-	config_problems_print(problems, term_has_colour(STDERR_FILENO), &text);
-	write_out(&text, stderr);
 }
 
 static void
@@ -41,7 +32,7 @@ print_summary(const struct config *config, const struct rules *rules)
 			rules_definition(rules, i)->name);
 	}
 	buf_add_byte(&text, '\n');
-	write_out(&text, stdout);
+	write_out(&text);
 }
 
 static bool
@@ -73,14 +64,14 @@ run_check_config(const char *config_path, int argc, char **argv)
 		fprintf(stderr, "aiwatch: no %s: the defaults are used\n", CONFIG_DEFAULT_PATH);
 	struct config_problems problems;
 	struct config *config = config_load_checked(path, check_parts, &problems);
-	print_problems(&problems);
+	setup_print_problems(&problems);
 	config_problems_fini(&problems);
 	if (!config)
 		return EXIT_CONFIG;
 	if (print) {
 		struct buf text = BUF_INIT;
 		config_print(config, &text);
-		write_out(&text, stdout);
+		write_out(&text);
 	} else {
 		struct rules *rules = ruleset_compile(config, &problems);
 		print_summary(config, rules);
