@@ -1,8 +1,8 @@
-#include "config/characters.h"
 #include "config/keys.h"
 #include "config/section.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/utf8.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ add_escaped(struct buf *out, const char *text)
 	} ESCAPE[] = {{'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}, {'\t', "\\t"}, {'\r', "\\r"}};
 	for (struct span s = span_of(text); s.n > 0;) {
 		uint32_t c = 0;
-		size_t n = characters_next(s, &c), i = 0;
+		size_t n = utf8_decode(s, &c), i = 0;
 		while (i < COUNT(ESCAPE) && ESCAPE[i].c != *s.p)
 			i++;
 		if (i < COUNT(ESCAPE))

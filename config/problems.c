@@ -1,7 +1,7 @@
 #include "config/config.h"
 
-#include "config/characters.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/utf8.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -43,7 +43,7 @@ add_shown(struct buf *out, struct span s, size_t limit)
 {
 	while (s.n > 0 && limit > 0) {
 		uint32_t c = 0;
-		size_t n = characters_next(s, &c);
+		size_t n = utf8_decode(s, &c);
 		if (c == '\t')
 			buf_add_byte(out, ' ');
 		else if (n > 0 && is_shown(c))
@@ -61,7 +61,7 @@ skip_characters(struct span s, size_t count)
 	size_t at = 0;
 	while (count-- > 0 && at < s.n) {
 		uint32_t c;
-		size_t n = characters_next(span_from(s, at), &c);
+		size_t n = utf8_decode(span_from(s, at), &c);
 		at += n ? n : 1;
 	}
 	return at;

@@ -1,10 +1,10 @@
 #include "config/value.h"
 
-#include "config/characters.h"
 #include "config/secret.h"
 #include "config/suggest.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/utf8.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -63,7 +63,7 @@ expand_variable(const char *p, struct buf *out, struct err *err)
 	if (!value && !has_standard)
 		err_set(err, "environment variable %s is not set; ${%s:-…} gives a default", name,
 			name);
-	else if (value && !characters_are_valid(span_of(value)))
+	else if (value && !utf8_is_valid(span_of(value)))
 		err_set(err, "environment variable %s is no valid UTF-8", name);
 	free(name);
 	if (err->text[0])

@@ -1,7 +1,7 @@
 #include "parsers/date_words.h"
 
 #include "daemon/base/mem.h"
-#include "parsers/utf8.h"
+#include "daemon/base/utf8.h"
 
 struct word {
 	struct span text;

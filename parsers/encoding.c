@@ -1,7 +1,7 @@
 #include "parsers/encoding.h"
 
 #include "daemon/base/mem.h"
-#include "parsers/utf8.h"
+#include "daemon/base/utf8.h"
 
 #include <errno.h>
 #include <iconv.h>

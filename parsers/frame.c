@@ -1,8 +1,8 @@
 #include "parsers/frame.h"
 
 #include "daemon/base/mem.h"
+#include "daemon/base/utf8.h"
 #include "parsers/date.h"
-#include "parsers/utf8.h"
 
 #include <ctype.h>
 

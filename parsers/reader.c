@@ -2,10 +2,10 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/utf8.h"
 #include "parsers/encoding.h"
 #include "parsers/lines.h"
 #include "parsers/text.h"
-#include "parsers/utf8.h"
 
 #include <stdlib.h>
 

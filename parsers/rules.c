@@ -2,10 +2,10 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/utf8.h"
 #include "parsers/literal.h"
 #include "parsers/scan.h"
 #include "parsers/text.h"
-#include "parsers/utf8.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "parsers/text.h"
 
-#include "parsers/utf8.h"
+#include "daemon/base/utf8.h"
 
 #include <stdint.h>
 

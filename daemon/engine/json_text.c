@@ -1,6 +1,6 @@
 #include "daemon/engine/json_text.h"
 
-#include "parsers/utf8.h"
+#include "daemon/base/utf8.h"
 
 #include <inttypes.h>
 #include <string.h>

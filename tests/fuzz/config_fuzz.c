@@ -1,9 +1,9 @@
 /* The configuration: YAML, the table of keys, rules. What stands behind a NUL is the text of every
  * file that is included, so that none is opened. Every problem has a place in the text; what loads
  * is printed in a form that, read again, is printed the same. */
-#include "config/characters.h"
 #include "config/section.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/utf8.h"
 #include "daemon/ruleset.h"
 
 #include <stdlib.h>
@@ -78,7 +78,7 @@ check_problems(const struct config_problems *problems)
 		bool is_known = place->file && (strcmp(place->file, MAIN) == 0 ||
 						       strcmp(place->file, INCLUDED) == 0);
 		if (!is_known || place->line == 0 || place->column == 0 || !problem->sentence[0] ||
-			!characters_are_valid(span_of(problem->sentence)))
+			!utf8_is_valid(span_of(problem->sentence)))
 			abort();
 	}
 	config_problems_print(problems, true, &out);

@@ -1,6 +1,6 @@
 /* Envelopes: syslog, JSON, what is set aside. Its text must stay text. */
+#include "daemon/base/utf8.h"
 #include "parsers/envelope.h"
-#include "parsers/utf8.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* JSON and Fluent Bit's stdout form. */
+#include "daemon/base/utf8.h"
 #include "parsers/json.h"
-#include "parsers/utf8.h"
 
 #include <stdlib.h>
 

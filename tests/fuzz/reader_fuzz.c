@@ -2,8 +2,8 @@
  * where the rest is cut; however it is cut, the same must come out. */
 #include "daemon/base/hash.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/utf8.h"
 #include "parsers/reader.h"
-#include "parsers/utf8.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 #include "daemon/base/mem.h"
+#include "daemon/base/utf8.h"
 #include "parsers/text.h"
-#include "parsers/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

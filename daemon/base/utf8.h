@@ -1,5 +1,5 @@
-#ifndef AIWATCH_PARSERS_UTF8_H
-#define AIWATCH_PARSERS_UTF8_H
+#ifndef AIWATCH_BASE_UTF8_H
+#define AIWATCH_BASE_UTF8_H
 
 #include "daemon/base/buf.h"
 

@@ -1,4 +1,4 @@
-#include "parsers/utf8.h"
+#include "daemon/base/utf8.h"
 
 size_t
 utf8_decode(struct span s, uint32_t *character)
