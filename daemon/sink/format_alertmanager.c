@@ -1,4 +1,5 @@
 #include "daemon/base/mem.h"
+#include "daemon/engine/alert_json.h"
 #include "daemon/sink/format.h"
 #include "daemon/sink/format_json.h"
 
@@ -94,8 +95,8 @@ write_alertmanager(const struct format_job *job, struct buf *out)
 		       : ended > starts ? ended
 					: starts;
 	format_json_write(json_pack("{s:o, s:o, s:o, s:o}", "labels", labels(job), "annotations",
-				  annotations(job), "startsAt", format_json_time(starts), "endsAt",
-				  format_json_time(ends)),
+				  annotations(job), "startsAt", json_of_time(starts), "endsAt",
+				  json_of_time(ends)),
 		out);
 }
 

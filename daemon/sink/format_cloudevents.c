@@ -1,4 +1,5 @@
 #include "daemon/base/mem.h"
+#include "daemon/engine/alert_json.h"
 #include "daemon/sink/format.h"
 #include "daemon/sink/format_json.h"
 
@@ -19,7 +20,7 @@ write_cloudevents(const struct format_job *job, struct buf *out)
 	json_t *event = json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:s, s:o}", "specversion", "1.0",
 		"id", alert->id, "source", format_json_text(source, 512, NULL), "type", type,
 		"subject", format_json_text(alert->site, 512, NULL), "time",
-		format_json_time(alert->updated_at), "datacontenttype", "application/json", "data",
+		json_of_time(alert->updated_at), "datacontenttype", "application/json", "data",
 		json_loads(document, 0, NULL));
 	format_json_write(event, out);
 	free(type);

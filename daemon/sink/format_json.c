@@ -18,13 +18,6 @@ format_json_text(const char *text, size_t limit, const struct escape *escapes)
 	return value;
 }
 
-json_t *
-format_json_time(int64_t time)
-{
-	char text[TIME_TEXT];
-	return time == TIME_NONE ? json_null() : json_string(time_format(time, text));
-}
-
 void
 format_json_write(json_t *value, struct buf *out)
 {

@@ -12,10 +12,6 @@
 json_t *
 format_json_text(const char *text, size_t limit, const struct escape *escapes);
 
-/* RFC 3339; JSON null for TIME_NONE. */
-json_t *
-format_json_time(int64_t time);
-
 /* Writes the value compactly and drops the reference. */
 void
 format_json_write(json_t *value, struct buf *out);

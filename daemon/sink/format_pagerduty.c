@@ -1,5 +1,6 @@
 #include "daemon/base/hash.h"
 #include "daemon/base/mem.h"
+#include "daemon/engine/alert_json.h"
 #include "daemon/sink/format.h"
 #include "daemon/sink/format_json.h"
 
@@ -77,9 +78,8 @@ write_pagerduty(const struct format_job *job, struct buf *out)
 	json_t *payload = json_pack("{s:o, s:o, s:s, s:o, s:s, s:o}", "summary",
 		format_json_text(summary, SUMMARY_MAX, NULL), "source",
 		format_json_text(alert->site, TEXT_MAX, NULL), "severity",
-		alert_severity_name(alert->severity), "timestamp",
-		format_json_time(alert->updated_at), "class", alert_kind_name(alert->kind),
-		"custom_details", details(job->sink, alert));
+		alert_severity_name(alert->severity), "timestamp", json_of_time(alert->updated_at),
+		"class", alert_kind_name(alert->kind), "custom_details", details(job->sink, alert));
 	json_t *event = json_pack("{s:s, s:s, s:o, s:o, s:o, s:s}", "routing_key",
 		job->settings->routing_key, "event_action", alert->firing ? "trigger" : "resolve",
 		"dedup_key", dedup_key(alert), "payload", payload, "links", links(alert), "client",
