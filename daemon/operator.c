@@ -1,8 +1,7 @@
 /* The operator's word: `resolve`, `ack` and `silence` are one request to the daemon each. */
-#include "config/config.h"
+#include "daemon/ask.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/term.h"
-#include "daemon/engine/control.h"
 #include "daemon/verb.h"
 
 #include <jansson.h>
@@ -10,24 +9,18 @@
 #include <stdlib.h>
 
 static int
-tell(const char *config_path, json_t *request, const char *done)
+tell(const char *config_path, const char *name, json_t *request, const char *done)
 {
 	struct err err = ERR_INIT;
-	char *control = config_control(config_find(config_path), &err);
-	if (!control) {
-		fprintf(stderr, "aiwatch: %s\n", err.text);
-		return EXIT_CONFIG;
-	}
-	json_t *answer = control_ask(control, request, &err);
-	free(control);
+	int code;
+	json_t *answer = ask_daemon(config_path, request, &code, &err);
 	if (!answer) {
 		fprintf(stderr, "aiwatch: %s\n", err.text);
-		return 1;
+		return code;
 	}
 	const json_t *site = json_array_get(json_object_get(answer, "sites"), 0);
 	const char *state = json_string_value(json_object_get(site, "state"));
-	printf("%s: %s; its state is %s\n", json_string_value(json_object_get(request, "site")),
-		done, state ? state : "not known yet");
+	printf("%s: %s; its state is %s\n", name, done, state ? state : "not known yet");
 	json_decref(answer);
 	return 0;
 }
@@ -41,11 +34,7 @@ tell_one(const struct verb *verb, const char *done, const char *config_path, int
 	if (argc - optind != 1)
 		return verb_usage_error(verb, "one SITE is wanted");
 	json_t *request = json_pack("{s:s, s:s}", "verb", verb->name, "site", argv[optind]);
-	if (!request)
-		return verb_usage_error(verb, "the site's name is not UTF-8");
-	int code = tell(config_path, request, done);
-	json_decref(request);
-	return code;
+	return tell(config_path, argv[optind], request, done);
 }
 
 static int
@@ -105,12 +94,8 @@ run_silence(const char *config_path, int argc, char **argv)
 		return code;
 	json_t *request = json_pack("{s:s, s:s, s:I, s:s?}", "verb", "silence", "site",
 		argv[optind], "duration", (json_int_t)silence.duration, "reason", silence.reason);
-	if (!request)
-		return verb_usage_error(
-			&VERB_SILENCE, "the site's name or the reason is not UTF-8");
-	code = tell(config_path, request, silence.duration ? "silenced" : "no longer silenced");
-	json_decref(request);
-	return code;
+	return tell(config_path, argv[optind], request,
+		silence.duration ? "silenced" : "no longer silenced");
 }
 
 const struct verb VERB_RESOLVE = {

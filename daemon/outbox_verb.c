@@ -1,7 +1,6 @@
 /* `outbox`: what waits for a sink, what no sink took, and what the operator does to it. */
-#include "config/config.h"
+#include "daemon/ask.h"
 #include "daemon/base/term.h"
-#include "daemon/engine/control.h"
 #include "daemon/verb.h"
 
 #include <inttypes.h>
@@ -19,25 +18,6 @@ struct wish {
 	char **ids;
 	int id_count;
 };
-
-static json_t *
-ask(const char *config_path, const struct wish *wish, struct err *err)
-{
-	char *control = config_control(config_find(config_path), err);
-	if (!control)
-		return NULL;
-	json_t *ids = json_array();
-	for (int i = 0; i < wish->id_count; i++)
-		json_array_append_new(ids, json_string(wish->ids[i]));
-	json_t *request = json_pack("{s:s, s:s, s:s?, s:o}", "verb", "outbox", "action",
-		wish->action, "sink", wish->sink, "ids", ids);
-	json_t *answer = request ? control_ask(control, request, err) : NULL;
-	if (!request)
-		err_set(err, "an id or the sink's name is not UTF-8");
-	json_decref(request);
-	free(control);
-	return answer;
-}
 
 static const char *
 text_of(const json_t *object, const char *key)
@@ -134,10 +114,12 @@ run_outbox(const char *config_path, int argc, char **argv)
 	int code = read_wish(argc, argv, &wish);
 	if (code)
 		return code;
-	json_t *answer = ask(config_path, &wish, &err);
+	json_t *request = json_pack("{s:s, s:s, s:s?, s:o}", "verb", "outbox", "action",
+		wish.action, "sink", wish.sink, "ids", ask_words(wish.ids, wish.id_count));
+	json_t *answer = ask_daemon(config_path, request, &code, &err);
 	if (!answer) {
 		fprintf(stderr, "aiwatch: %s\n", err.text);
-		return 1;
+		return code;
 	}
 	code = print_answer(&wish, answer);
 	json_decref(answer);

@@ -1,9 +1,8 @@
-#include "config/config.h"
+#include "daemon/ask.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/base/term.h"
 #include "daemon/engine/alert.h"
-#include "daemon/engine/control.h"
 #include "daemon/verb.h"
 #include "parsers/text.h"
 
@@ -351,24 +350,6 @@ exit_for(const json_t *status, int wanted, int code)
 									       : code;
 }
 
-static json_t *
-ask(const char *config_path, char **sites, int count, struct err *err)
-{
-	char *control = config_control(config_find(config_path), err);
-	if (!control)
-		return NULL;
-	json_t *names = json_array();
-	for (int i = 0; i < count; i++)
-		json_array_append_new(names, json_string(sites[i]));
-	json_t *request = json_pack("{s:s, s:o}", "verb", "status", "sites", names);
-	json_t *answer = request ? control_ask(control, request, err) : NULL;
-	if (!request)
-		err_set(err, "a site's name is not UTF-8");
-	json_decref(request);
-	free(control);
-	return answer;
-}
-
 static int
 run(const char *config_path, int argc, char **argv)
 {
@@ -381,13 +362,15 @@ run(const char *config_path, int argc, char **argv)
 			return EXIT_USAGE;
 		as_json = true;
 	}
-	json_t *status = ask(config_path, argv + optind, argc - optind, &err);
+	int code, wanted = argc - optind;
+	json_t *request = json_pack(
+		"{s:s, s:o}", "verb", "status", "sites", ask_words(argv + optind, wanted));
+	json_t *status = ask_daemon(config_path, request, &code, &err);
 	if (!status) {
 		printf("AIWATCH UNKNOWN - %s\n", err.text);
 		return STATUS_UNKNOWN;
 	}
-	int wanted = argc - optind;
-	int code = exit_for(status, wanted, print_status(status, wanted > 0, as_json));
+	code = exit_for(status, wanted, print_status(status, wanted > 0, as_json));
 	json_decref(status);
 	return code;
 }

@@ -167,3 +167,18 @@ def test_08_a_heartbeat_says_that_the_daemon_lives(daemon, receiver):
     assert (first["status"], first["severity"], first["test"]) == ("firing", "info", False)
     assert first["site"] == first["collector"]
     assert outbox(daemon, "list")["count"] == 0
+
+
+def test_09_an_id_that_is_no_utf8_means_none_and_not_all(daemon, receiver):
+    receiver.answers += [503] * 100
+    daemon.configure(sinks=[webhook(receiver)])
+    daemon.start()
+    append(daemon.log_path("CM01"), lines.pair())
+    wait_until(lambda: outbox(daemon, "list")["count"] == 1, "it waits")
+
+    done = daemon.verb("outbox", "drop", "caf\udce9")
+
+    assert done.returncode == 64 and "an argument is not UTF-8" in done.stderr
+    assert outbox(daemon, "list")["count"] == 1
+    assert daemon.verb("status", "caf\udce9").returncode == 3
+    assert daemon.verb("resolve", "caf\udce9").returncode == 64
