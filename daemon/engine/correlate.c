@@ -219,7 +219,7 @@ correlate_sighting(
 		sane.time = TIME_NONE;
 	bool noted = site_is_held_by(row->site, sane.file);
 	site_on_sighting(row->site, &correlate->options, &sane, outcome);
-	if (sane.backlog && !noted)
+	if (sane.backlog && !noted && site_is_held_by(row->site, sane.file))
 		note_backlog(correlate, sane.file, row);
 	schedule(correlate, row);
 }
