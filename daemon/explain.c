@@ -1,17 +1,15 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/base/term.h"
-#include "daemon/input/archive.h"
 #include "daemon/input/glob.h"
 #include "daemon/input/input_reader.h"
 #include "daemon/input/site_name.h"
 #include "daemon/setup.h"
+#include "daemon/source.h"
 #include "daemon/verb.h"
 #include "parsers/reader.h"
 #include "parsers/text.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,49 +237,6 @@ on_record(void *owner, const struct record *record)
 	else
 		print_record(explain, record, site);
 	free(site);
-}
-
-/* The bytes of a file, whatever it is compressed by. */
-struct source {
-	int fd;
-	struct archive_file *archive;
-};
-
-static ssize_t
-source_read(struct source *source, char *bytes, size_t n, struct err *err)
-{
-	if (source->archive)
-		return archive_file_read(source->archive, bytes, n, err);
-	ssize_t got = read(source->fd, bytes, n);
-	if (got < 0)
-		err_system(err, errno, "cannot read");
-	return got;
-}
-
-static bool
-source_open(struct source *source, const char *path, struct err *err)
-{
-	*source = (struct source){.fd = STDIN_FILENO};
-	if (strcmp(path, "-") == 0)
-		return true;
-	source->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (source->fd < 0)
-		return err_system(err, errno, "cannot open");
-	char head[ARCHIVE_MAGIC];
-	ssize_t n = pread(source->fd, head, sizeof head, 0);
-	if (n > 0 && archive_is_compressed((struct span){head, (size_t)n})) {
-		source->archive = archive_file_open(source->fd, err);
-		return source->archive != NULL;
-	}
-	return true;
-}
-
-static void
-source_close(struct source *source)
-{
-	archive_file_close(source->archive);
-	if (source->fd > STDIN_FILENO)
-		close(source->fd);
 }
 
 static void

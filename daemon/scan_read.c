@@ -3,14 +3,10 @@
 #include "daemon/base/hash.h"
 #include "daemon/base/mem.h"
 #include "daemon/engine/outcome.h"
-#include "daemon/input/archive.h"
 #include "daemon/input/site_name.h"
+#include "daemon/source.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { BLOCK = 256 * 1024 };
 
@@ -29,61 +25,6 @@ struct reading {
 	bool glance; /* look only for that, and for the names of sites */
 	struct outcome outcome;
 };
-
-/* Where the bytes come from: the file itself, or what it holds compressed. */
-struct source {
-	int fd;
-	struct archive_file *archive; /* NULL for a plain file */
-	uint64_t done;		      /* bytes of the file itself */
-};
-
-static bool
-source_open(struct source *source, const char *path, struct err *err)
-{
-	char magic[ARCHIVE_MAGIC];
-	struct stat status;
-	*source = (struct source){.fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
-	if (source->fd < 0)
-		return err_system(err, errno, "cannot open");
-	if (fstat(source->fd, &status) != 0 || !S_ISREG(status.st_mode))
-		return err_set(err, "is no regular file");
-	ssize_t n = pread(source->fd, magic, sizeof magic, 0);
-	if (n < 0)
-		return err_system(err, errno, "cannot read");
-	(void)posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	if (!archive_is_compressed((struct span){magic, (size_t)n}))
-		return true;
-	source->archive = archive_file_open(source->fd, err);
-	return source->archive != NULL;
-}
-
-static ssize_t
-source_read(struct source *source, char *bytes, size_t n, struct err *err)
-{
-	if (source->archive) {
-		ssize_t got = archive_file_read(source->archive, bytes, n, err);
-		source->done = archive_file_position(source->archive);
-		return got;
-	}
-	ssize_t got;
-	do
-		got = read(source->fd, bytes, n);
-	while (got < 0 && errno == EINTR);
-	if (got < 0)
-		err_system(err, errno, "cannot read on at byte %llu",
-			(unsigned long long)source->done);
-	else
-		source->done += (uint64_t)got;
-	return got;
-}
-
-static void
-source_close(struct source *source)
-{
-	archive_file_close(source->archive);
-	if (source->fd >= 0)
-		close(source->fd);
-}
 
 static struct scan_site *
 site_called(struct scan *scan, const char *name)
