@@ -125,16 +125,6 @@ def test_snippet_is_a_good_configuration(tmp_path, text):
     jsonschema.validate(yaml.safe_load(text), schema())
 
 
-def test_the_readmes_configuration_is_good(tmp_path):
-    text = re.search(r"^```yaml\n(.*?)^```$", (TOP / "README.md").read_text(), re.M | re.S)[1]
-    jsonschema.validate(yaml.safe_load(text), schema())
-    (tmp_path / "secret").write_text("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    path = tmp_path / "aiwatch.yml"
-    path.write_text(text.replace("/etc/aiwatch/secret", str(tmp_path / "secret")))
-    code, out = said(AIWATCH, "-c", path, "check-config")
-    assert code == 0, out
-
-
 def test_every_key_and_verb_is_in_a_manual():
     pages = {page.name: said("mandoc", "-Tascii", page)[1] for page in MANUALS}
     text = re.sub(r".\x08", "", " ".join(pages.values()))
