@@ -11,12 +11,15 @@ if [ -s "$folder/axe.min.js" ]; then
 fi
 # Debian's npm is some 360 packages of 25 MB: installed only here, where nothing else brings it.
 if ! command -v npm >/dev/null && ! "$(dirname "$0")/../../packaging/deps.sh" npm; then
-    echo "fetch-axe.sh: npm is not here, so axe-core will not look at the page"
+    echo "fetch-axe.sh: npm is not here, so axe-core will not look at the page" >&2
     exit 0
 fi
 mkdir -p "$folder"
 cd "$folder"
-npm pack --silent "axe-core@$version" >/dev/null
+if ! npm pack --loglevel=error "axe-core@$version" >/dev/null; then
+    echo "fetch-axe.sh: npm brought nothing, so axe-core will not look at the page" >&2
+    exit 0
+fi
 archive=axe-core-$version.tgz
 found=sha512-$(openssl dgst -sha512 -binary "$archive" | openssl base64 -A)
 if [ "$found" != "$digest" ]; then

@@ -49,5 +49,6 @@ def test_04_what_is_read_is_counted_when_it_is_told(daemon):
     append(daemon.log_path("CM01"), lines.pair())
     daemon.wait_for_state("CM01", "expired")
 
-    assert f"1 file by inotify, {len(lines.pair())} bytes read, up to date" in daemon.verb(
-        "status").stdout
+    said = daemon.verb("status").stdout
+    assert "collected: 1 file by " in said
+    assert f", {len(lines.pair())} bytes read, up to date\n" in said
