@@ -125,11 +125,21 @@ resolution_from_name(const char *name, enum resolution *resolution)
 	return true;
 }
 
+/* Both texts of an evidence, one behind the other. */
+struct shared_texts {
+	unsigned references;
+	char bytes[];
+};
+
 void
 evidence_fini(struct evidence *evidence)
 {
-	free(evidence->file);
-	free(evidence->text);
+	if (!evidence->shared) {
+		free(evidence->file);
+		free(evidence->text);
+	} else if (--evidence->shared->references == 0) {
+		free(evidence->shared);
+	}
 	*evidence = (struct evidence){0};
 }
 
@@ -137,8 +147,29 @@ void
 evidence_copy(const struct evidence *from, struct evidence *to)
 {
 	*to = *from;
+	if (from->shared) {
+		from->shared->references++;
+		return;
+	}
 	to->file = mem_text(from->file);
 	to->text = mem_text(from->text);
+}
+
+void
+evidence_share(struct evidence *evidence)
+{
+	if (evidence->shared || !evidence->file || !evidence->text)
+		return;
+	size_t file = strlen(evidence->file) + 1, text = strlen(evidence->text) + 1;
+	struct shared_texts *shared = mem_new(sizeof *shared + file + text);
+	shared->references = 1;
+	memcpy(shared->bytes, evidence->file, file);
+	memcpy(shared->bytes + file, evidence->text, text);
+	free(evidence->file);
+	free(evidence->text);
+	evidence->shared = shared;
+	evidence->file = shared->bytes;
+	evidence->text = shared->bytes + file;
 }
 
 void

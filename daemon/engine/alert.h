@@ -67,7 +67,8 @@ resolution_from_name(const char *name, enum resolution *resolution); /* not RESO
 enum alert_severity
 alert_kind_severity(enum alert_kind kind);
 
-/* One line that an alert rests on. The texts are owned and safe to pass on. */
+/* One line that an alert rests on. The texts are owned and safe to pass on. Copies of evidence
+ * whose texts are shared have them in common. One thread. */
 struct evidence {
 	enum event_kind event;
 	int64_t time;	 /* the record's own, or TIME_NONE */
@@ -75,7 +76,8 @@ struct evidence {
 	char *file;
 	uint64_t offset;
 	char *text;
-	uint8_t digest[16]; /* hash128 of the line's raw bytes: what ids are made of */
+	uint8_t digest[16];	     /* hash128 of the line's raw bytes: what ids are made of */
+	struct shared_texts *shared; /* where file and text stand; NULL: each is owned alone */
 };
 
 enum { EVIDENCE_MAX = 4 }; /* lines of evidence that an alert keeps */
@@ -116,6 +118,9 @@ void
 evidence_fini(struct evidence *evidence);
 void
 evidence_copy(const struct evidence *from, struct evidence *to);
+/* Puts the texts where copies can have them in common. */
+void
+evidence_share(struct evidence *evidence);
 
 /*
  * Adds a line to the evidence of one trouble, taking it over; *line is emptied. Where all is full,

@@ -52,12 +52,15 @@ struct incident {
 	enum resolution resolution;
 	char *cause;
 	uint64_t occurrences;
-	struct evidence evidence[EVIDENCE_MAX];
+	struct evidence *evidence; /* room for EVIDENCE_MAX; may be NULL while there is none */
 	size_t evidence_count;
 };
 
 void
 incident_fini(struct incident *incident);
+/* Where its evidence stands, made if need be. */
+struct evidence *
+incident_evidence(struct incident *incident);
 
 /* What one call, or several, brought about; arrays owned. Start with OUTCOME_INIT. */
 struct outcome {

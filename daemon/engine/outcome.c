@@ -66,7 +66,16 @@ incident_fini(struct incident *incident)
 	free(incident->cause);
 	for (size_t i = 0; i < incident->evidence_count; i++)
 		evidence_fini(&incident->evidence[i]);
+	free(incident->evidence);
 	*incident = (struct incident){0};
+}
+
+struct evidence *
+incident_evidence(struct incident *incident)
+{
+	if (!incident->evidence)
+		incident->evidence = mem_array(EVIDENCE_MAX, sizeof *incident->evidence);
+	return incident->evidence;
 }
 
 void
@@ -75,8 +84,9 @@ incident_copy(const struct incident *from, struct incident *to)
 	*to = *from;
 	to->site = mem_text(from->site);
 	to->cause = mem_text(from->cause);
+	to->evidence = NULL;
 	for (size_t i = 0; i < from->evidence_count; i++)
-		evidence_copy(&from->evidence[i], &to->evidence[i]);
+		evidence_copy(&from->evidence[i], &incident_evidence(to)[i]);
 }
 
 void

@@ -55,6 +55,7 @@ line_init(struct line *line, const struct sighting *sighting)
 			.text = bounded_text(sighting->text, EVIDENCE_TEXT_MAX)},
 	};
 	memcpy(line->evidence.digest, sighting->digest, sizeof sighting->digest);
+	evidence_share(&line->evidence);
 }
 
 static void
@@ -75,7 +76,7 @@ testify(struct trouble *trouble, const struct evidence *evidence)
 	if (!incident->evidence_count || (!trouble_is_open(trouble) && when < incident->started_at))
 		incident->started_at = when;
 	evidence_copy(evidence, &copy);
-	evidence_add(incident->evidence, &incident->evidence_count, &copy);
+	evidence_add(incident_evidence(incident), &incident->evidence_count, &copy);
 }
 
 /* An attempt turns out to be of another kind of trouble. */

@@ -214,13 +214,16 @@ load_digest(const json_t *object, const char *name, uint8_t digest[16], struct e
 static bool
 load_evidence(const json_t *object, struct evidence *evidence, struct err *err)
 {
-	return json_read_event(object, "event", &evidence->event, err) &&
-	       load_time(object, "time", &evidence->time, err) &&
-	       load_time(object, "read_at", &evidence->read_at, err) &&
-	       json_read_text(object, "file", true, &evidence->file, err) &&
-	       json_read_count(object, "offset", &evidence->offset, err) &&
-	       json_read_text(object, "text", true, &evidence->text, err) &&
-	       load_digest(object, "digest", evidence->digest, err);
+	bool ok = json_read_event(object, "event", &evidence->event, err) &&
+		  load_time(object, "time", &evidence->time, err) &&
+		  load_time(object, "read_at", &evidence->read_at, err) &&
+		  json_read_text(object, "file", true, &evidence->file, err) &&
+		  json_read_count(object, "offset", &evidence->offset, err) &&
+		  json_read_text(object, "text", true, &evidence->text, err) &&
+		  load_digest(object, "digest", evidence->digest, err);
+	if (ok)
+		evidence_share(evidence);
+	return ok;
 }
 
 static bool
@@ -279,7 +282,8 @@ load_trouble(const json_t *object, const char *site, enum alert_kind kind, struc
 	return load_time(object, "started_at", &incident->started_at, err) &&
 	       json_read_text(object, "cause", true, &incident->cause, err) &&
 	       json_read_count(object, "occurrences", &incident->occurrences, err) &&
-	       load_evidence_list(object, incident->evidence, &incident->evidence_count, err) &&
+	       load_evidence_list(
+		       object, incident_evidence(incident), &incident->evidence_count, err) &&
 	       json_read_text(object, "advice", true, &trouble->advice, err) &&
 	       json_read_flag(object, "said", &trouble->saying.said, err) &&
 	       json_read_flag(object, "acked", &trouble->saying.acked, err) &&

@@ -132,7 +132,7 @@ read_evidence(struct store *store, struct incident *incident, struct err *err)
 	store_bind_text(row, 1, incident->id);
 	while ((code = sqlite3_step(row)) == SQLITE_ROW &&
 		incident->evidence_count < EVIDENCE_MAX) {
-		struct evidence *line = &incident->evidence[incident->evidence_count++];
+		struct evidence *line = &incident_evidence(incident)[incident->evidence_count++];
 		event_from_name(column_text(row, 0), &line->event);
 		line->time = column_time(row, 1);
 		line->read_at = sqlite3_column_int64(row, 2);
@@ -178,6 +178,7 @@ store_each_incident(struct store *store, const char *site, size_t limit,
 			visit(owner, &incident);
 		for (size_t i = 0; i < incident.evidence_count; i++)
 			evidence_fini(&incident.evidence[i]);
+		free(incident.evidence);
 		if (!ok) {
 			sqlite3_reset(row);
 			return false;

@@ -357,6 +357,11 @@ t07_incidents_are_replaced_by_id_and_read_newest_first(void **state)
 {
 	(void)state;
 	struct store *store = open_as(STORE_CREATED);
+	struct evidence evidence[] = {
+		{EVENT_ENROLL_REJECTED, TIME_NONE, 11, (char *)"/x", 5, (char *)"one", {[15] = 7},
+			NULL},
+		{EVENT_SYNC_FORBIDDEN, 12, 13, (char *)"/x", 9, (char *)"two", {[15] = 8}, NULL},
+	};
 	struct incident incident = {
 		.id = "a",
 		.site = (char *)"CM01",
@@ -364,9 +369,7 @@ t07_incidents_are_replaced_by_id_and_read_newest_first(void **state)
 		.started_at = 10,
 		.ended_at = TIME_NONE,
 		.occurrences = 1,
-		.evidence = {{EVENT_ENROLL_REJECTED, TIME_NONE, 11, (char *)"/x", 5, (char *)"one",
-				     {[15] = 7}},
-			{EVENT_SYNC_FORBIDDEN, 12, 13, (char *)"/x", 9, (char *)"two", {[15] = 8}}},
+		.evidence = evidence,
 		.evidence_count = 2,
 	};
 	put_incident(store, &incident);

@@ -123,6 +123,7 @@ note_history(struct run *run, const struct incident *incident)
 	free(run->history[i].site);
 	run->history[i] = *incident;
 	run->history[i].site = mem_text(incident->site);
+	run->history[i].evidence = NULL;
 	run->history[i].evidence_count = 0;
 }
 
