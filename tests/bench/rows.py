@@ -2,7 +2,6 @@
 
 import math
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -67,10 +66,15 @@ class Bench:
         program = kind(directory, root, os.path.join(directory, "s"))
         sample = probe("first", program.socket, count, seconds, *program.command(),
                        environment=program.environment)
-        shutil.rmtree(directory)
+        remove(directory)
         if sample["count"] < count:
             sample["wall"] = math.nan
         return sample
+
+
+def remove(path):
+    """As rmtree, in a tenth of the time."""
+    subprocess.run(["rm", "-rf", path], check=True)
 
 
 def count_sites(log, sites):
@@ -323,7 +327,7 @@ def hundred(bench):
     row = "100,000 files"
     root = bench.tree("hundred", 100000, 200)
     sample = bench.daemon(Aiwatch, root, 100000, 120)
-    shutil.rmtree(root)
+    remove(root)
     yield Figure(row, "all alerts out", sample["wall"], "s", None, f"{sample['count']} of 100,000")
     yield Figure(row, "peak memory", sample["peak"] / 1024, "MiB", 150)
 
@@ -338,7 +342,7 @@ def growth(bench):
         times.append(min(map(cpu, samples)))
         peaks.append(median([s["peak"] for s in samples]))
         if size < 1024:
-            shutil.rmtree(bench.path(name))
+            remove(bench.path(name))
     bench.curve = [(size, taken) for size, taken in zip(sizes, times)]
     yield Figure(row, "processor time of 1024 MiB / of 256 MiB", times[3] / times[1], "×", 4.4)
     yield Figure(row, "memory, 1024 MiB less 128 MiB", (peaks[3] - peaks[0]) / 1024, "MiB", 1)
