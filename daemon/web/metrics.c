@@ -284,3 +284,10 @@ metrics_write(const struct report *report, struct buf *out)
 		family->write(family, report, out);
 	}
 }
+
+void
+metrics_each(void (*visit)(const char *name, const char *type, const char *help))
+{
+	for (size_t i = 0; i < COUNT(FAMILY); i++)
+		visit(FAMILY[i].name, FAMILY[i].type, FAMILY[i].help);
+}

@@ -12,6 +12,10 @@
 void
 metrics_write(const struct report *report, struct buf *out);
 
+/* Visits each metric: its name, its type as Prometheus calls it, what it means in a sentence. */
+void
+metrics_each(void (*visit)(const char *name, const char *type, const char *help));
+
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 #endif

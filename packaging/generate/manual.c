@@ -1,6 +1,7 @@
 #include "config/value.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
+#include "daemon/web/metrics.h"
 #include "packaging/generate/generate.h"
 
 #include <errno.h>
@@ -286,6 +287,22 @@ put_rules(struct err *err)
 	return true;
 }
 
+/* ---- metrics ---- */
+
+static void
+put_metric(const char *name, const char *type, const char *help)
+{
+	printf(".It Cm %s\n%s\n(%s)\n", name, help, type);
+}
+
+static void
+put_metrics(void)
+{
+	puts(".Bl -tag -width 4n -compact");
+	metrics_each(put_metric);
+	puts(".El");
+}
+
 /* ---- the template ---- */
 
 static bool
@@ -307,6 +324,8 @@ expand(const char *word, struct err *err)
 		put_keys(&CONFIG_TOP);
 	else if (strncmp(word, "keys ", 5) == 0)
 		return expand_keys(word + 5, err);
+	else if (strcmp(word, "metrics") == 0)
+		put_metrics();
 	else if (strcmp(word, "rules") == 0)
 		return put_rules(err);
 	else

@@ -1,5 +1,6 @@
 """What the documents show is valid: the example configuration, also uncommented, and the README's."""
 
+import json
 import os
 import re
 
@@ -49,3 +50,19 @@ def test_04_the_readme_names_every_verb_and_no_other():
     named = {verb for row in rows for verb in re.findall(r"`aiwatch ([a-z-]+)", row)}
     verbs = aiwatch("--help").stdout.split("verbs:\n")[1].split("\n\n")[0]
     assert named == set(re.findall(r"^  ([a-z-]+)", verbs, flags=re.MULTILINE))
+
+
+def test_names_of_alerts_are_all_in_the_manual(folder):
+    page = read("packaging/man/aiwatch-alerts.5.in")
+    names = re.findall(r'\[(?:SITE|ALERT|RESOLUTION)_\w+\] = \{?"(\w+)"',
+                       read("daemon/engine/alert.c"))
+    assert {"healthy", "certificate_suspect", "critical", "quiet"} <= set(names)
+    config = os.path.join(folder, "aiwatch.yml")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write("sinks: [{name: screen, type: stdout}]\n")
+    lines = aiwatch("-c", config, "test-alert").stdout.splitlines()
+    document = next(json.loads(line) for line in lines if line.startswith("{"))
+    words = set(re.findall(r"\w+", page.replace("Critical:", "critical")
+                           .replace("Warning", "warning").replace("Info:", "info")))
+    assert set(names) <= words
+    assert set(document) <= words
