@@ -332,18 +332,35 @@ note_listed(struct stream *stream, const struct siblings *siblings)
 	}
 }
 
-enum { REMEMBERED = 8 };
+/* Generations of a stream that were read to their ends and stand nowhere any more. */
+enum { REMEMBERED_LEAST = 8, REMEMBERED_MOST = 256 };
+#define REMEMBERED_FOR (7 * DAY)
 
-/* What was read to its end is remembered as long as it stands among the siblings, and the last few
- * beyond, by which their late copies are known. */
+/* The next one of its stream began when it left the path; ids are times. */
+static bool
+is_recent(const struct follow *follow, const struct stream *stream, size_t i)
+{
+	const struct generation *next = stream->generation[i + 1 < stream->count ? i + 1 : i];
+	return follow->wall - (int64_t)next->position.generation < REMEMBERED_FOR;
+}
+
+/*
+ * What was read to its end is remembered as long as it stands among the siblings, then for days, by
+ * which late copies of it are known. Nothing is forgotten while nothing stands at the path: its
+ * file system may be absent.
+ */
 static void
 forget_old(struct follow *follow, struct stream *stream)
 {
 	size_t kept = 0;
+	if (stream->missing_since != TIME_NONE)
+		return;
 	for (size_t i = stream->count; i-- > 0;) {
 		struct generation *generation = stream->generation[i];
 		if (generation->position.state != GENERATION_DONE || generation->listed ||
-			generation->fd >= 0 || ++kept <= REMEMBERED)
+			generation->fd >= 0 || ++kept <= REMEMBERED_LEAST)
+			continue;
+		if (kept <= REMEMBERED_MOST && is_recent(follow, stream, i))
 			continue;
 		batch_add_forgotten(follow->batch, generation->position.generation);
 		generation_free(follow, generation);

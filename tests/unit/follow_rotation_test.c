@@ -311,17 +311,23 @@ t15_siblings_of_the_first_look_are_taken_as_read(void **state)
 }
 
 static void
-t16_many_rotations_leave_few_positions(void **state)
+t16_rotated_files_are_remembered_for_days(void **state)
 {
 	(void)state;
 	struct world *w = begun("a.log", 1);
-	for (unsigned i = 1; i < 200; i++) {
+	for (unsigned i = 1; i < 300; i++) {
+		if (i == 299)
+			w->wall += 7 * DAY;
 		shell(w, "rm -f a.log.2; [ ! -e a.log.1 ] || mv a.log.1 a.log.2; "
 			 "mv a.log a.log.1");
 		append(w, "a.log", i, i + 1);
 		world_pass(w, 2);
+		if (i == 100)
+			assert_in_range(w->positions, 99, 101);
+		if (i == 298)
+			assert_in_range(w->positions, 200, 264);
 	}
-	expect_once(w, 200, true);
+	expect_once(w, 300, true);
 	assert_in_range(w->positions, 2, 16);
 	world_free(w);
 }
@@ -407,7 +413,7 @@ main(void)
 		cmocka_unit_test(t13_overwritten_rotated_file_says_nothing),
 		cmocka_unit_test(t14_half_line_of_a_rotated_file_is_taken_once),
 		cmocka_unit_test(t15_siblings_of_the_first_look_are_taken_as_read),
-		cmocka_unit_test(t16_many_rotations_leave_few_positions),
+		cmocka_unit_test(t16_rotated_files_are_remembered_for_days),
 		cmocka_unit_test(t17_lost_rest_is_a_gap),
 		cmocka_unit_test(t18_compressed_rest_is_read),
 		cmocka_unit_test(t19_damaged_archive_is_a_gap),
