@@ -392,7 +392,10 @@ read_one(struct follow *follow, struct stream *stream)
 		unset_ready(follow, stream);
 		return;
 	}
-	switch (tail_read(follow, generation)) {
+	enum tail_result result = tail_read(follow, generation);
+	if (result == TAIL_MORE || result == TAIL_END)
+		follow_end_trouble(follow, stream, "read");
+	switch (result) {
 	case TAIL_MORE:
 		DL_DELETE2(follow->ready, stream, ready_prev, ready_next);
 		DL_APPEND2(follow->ready, stream, ready_prev, ready_next);

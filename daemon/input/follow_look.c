@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /*
@@ -47,6 +48,7 @@ follow_trouble(struct follow *follow, struct stream *stream, int code, const cha
 		if (!stream->trouble)
 			stream->trouble_since = follow->now;
 		stream->trouble = code;
+		stream->trouble_in = what;
 		snprintf(follow->status.error, sizeof follow->status.error, "cannot %s %s: %s",
 			what, stream->path, strerrordesc_np(code));
 	}
@@ -62,14 +64,20 @@ follow_trouble(struct follow *follow, struct stream *stream, int code, const cha
 }
 
 static void
-end_trouble(struct follow *follow, struct stream *stream)
+forget_trouble(struct follow *follow, struct stream *stream)
 {
-	if (!stream->trouble)
-		return;
-	log_notice("%s can be read again", stream->path);
 	stream->trouble = 0;
 	stream->told = false;
 	follow->status.error[0] = '\0';
+}
+
+void
+follow_end_trouble(struct follow *follow, struct stream *stream, const char *what)
+{
+	if (!stream->trouble || strcmp(stream->trouble_in, what) != 0)
+		return;
+	log_notice("%s can be read again", stream->path);
+	forget_trouble(follow, stream);
 }
 
 /* Opens what was looked at, and nothing else. */
@@ -86,7 +94,7 @@ follow_open_arrival(struct follow *follow, struct stream *stream, struct arrival
 		stream_set_busy(follow, stream);
 		return false;
 	}
-	end_trouble(follow, stream);
+	follow_end_trouble(follow, stream, "open");
 	if (object_look_into(arrival->fd, &look) && object_is_same(&look, &arrival->look)) {
 		arrival->look = look;
 		stream->is_link = object_is_link(stream->path);
@@ -333,6 +341,10 @@ on_same_object(struct follow *follow, struct generation *generation, const struc
 		generation->stream->siblings_due |= changed;
 		return;
 	}
+	if (generation->stream->trouble && follow->now < generation->stream->retry_at) {
+		stream_set_busy(follow, generation->stream);
+		return;
+	}
 	if (!open_current(follow, generation, look))
 		return;
 	if (look->size < position->offset || position->state == GENERATION_HELD || doubted ||
@@ -447,8 +459,13 @@ follow_look(struct follow *follow, struct stream *stream)
 	if (!stream->followed)
 		return;
 	bool stands = object_look_at(stream->path, &look);
+	bool is_gone = !stands && errno == ENOENT;
 	stream->alias = false;
 	stream->undecided = stream->empty = false;
+	if (stands)
+		follow_end_trouble(follow, stream, "look at");
+	if (is_gone && stream->trouble)
+		forget_trouble(follow, stream);
 	if (stands && look.is_file)
 		on_file(follow, stream, &look);
 	else if (stands && !stream->no_file)

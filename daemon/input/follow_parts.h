@@ -79,19 +79,20 @@ struct stream {
 	int64_t missing_since;	       /* TIME_NONE while something stands at the path */
 	int64_t retry_at;	       /* after trouble, monotonic */
 	int64_t trouble_since;
-	int trouble;	  /* errno that still stands, 0 for none */
-	bool odd_turn;	  /* a writer that never stops does not hold up the younger ones */
-	bool told;	  /* the trouble counts as a gap */
-	bool followed;	  /* matches `paths` now */
-	bool alias;	  /* what stands at the path is read as another stream's */
-	bool undecided;	  /* what stands at the path waits for the old one to be read up */
-	bool copied;	  /* a sibling holds what was truncated, and more */
-	bool older_waits; /* a sibling is to be read first that cannot be read yet */
-	bool is_link;	  /* its name is a symbolic link: writing is not told */
-	bool no_file;	  /* what stands at the path is no regular file: said */
-	bool empty;	  /* another object stands at the path, and has no content to decide by */
-	bool looked;	  /* the first look is over */
-	bool due;	  /* in follow->due */
+	int trouble;		/* errno that still stands, 0 for none */
+	const char *trouble_in; /* what could not be done, static */
+	bool odd_turn;		/* a writer that never stops does not hold up the younger ones */
+	bool told;		/* the trouble counts as a gap */
+	bool followed;		/* matches `paths` now */
+	bool alias;		/* what stands at the path is read as another stream's */
+	bool undecided;		/* what stands at the path waits for the old one to be read up */
+	bool copied;		/* a sibling holds what was truncated, and more */
+	bool older_waits;	/* a sibling is to be read first that cannot be read yet */
+	bool is_link;		/* its name is a symbolic link: writing is not told */
+	bool no_file;		/* what stands at the path is no regular file: said */
+	bool empty;  /* another object stands at the path, and has no content to decide by */
+	bool looked; /* the first look is over */
+	bool due;    /* in follow->due */
 	bool siblings_due;
 	bool busy;  /* something is undecided: look every second; in follow->busy */
 	bool ready; /* in follow->ready */
@@ -354,6 +355,8 @@ tail_end_backlog(struct follow *follow, struct generation *generation);
 
 void
 follow_trouble(struct follow *follow, struct stream *stream, int code, const char *what);
+void
+follow_end_trouble(struct follow *follow, struct stream *stream, const char *what);
 void
 follow_gap(struct follow *follow, enum gap_reason reason, const struct generation *generation,
 	uint64_t bytes);
