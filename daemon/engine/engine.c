@@ -201,25 +201,27 @@ engine_free(struct engine *engine)
 	web_close(engine->web);
 	web_close(engine->next_web);
 	bool left_behind =
-		engine->inputs && !inputs_stop(engine->inputs, clock_monotonic() + STOP_DEADLINE);
+		engine->left_behind ||
+		(engine->inputs && !inputs_stop(engine->inputs, clock_monotonic() + STOP_DEADLINE));
 	inputs_free(engine->inputs);
 	outbox_free(engine->outbox);
 	upkeep_free(engine->upkeep);
 	maintenance_free(engine->maintenance);
 	engine_free_sinks(engine->sinks, engine->sink_count);
+	engine_forget_alarms(engine);
 	outcome_fini(&engine->outcome);
 	pending_free(engine->pending);
 	correlate_free(engine->correlate);
 	sd_event_source_disable_unref(engine->on_queue);
 	/* A thread that was left behind may still put into the queue when its read returns. */
-	if (engine->queue && !left_behind && !engine->left_behind)
+	if (engine->queue && !left_behind)
 		queue_free(engine->queue);
 	sd_event_source_disable_unref(engine->on_due);
 	sd_event_source_disable_unref(engine->on_wait);
 	sd_event_source_disable_unref(engine->on_rest);
 	sd_event_source_disable_unref(engine->on_life);
 	sd_event_unref(engine->loop);
-	if (!left_behind && !engine->left_behind)
+	if (!left_behind)
 		store_close(engine->store);
 	rules_free(engine->rules);
 	config_free(engine->config);

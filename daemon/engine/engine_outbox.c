@@ -13,29 +13,21 @@
 static struct alert
 alert_of(const struct outbox_alarm *alarm, int64_t now)
 {
-	char begun[TIME_TEXT], firing[ALERT_ID_TEXT];
-	struct alert alert = {
-		.kind = ALERT_AIWATCH,
-		.firing = !alarm->over,
-		.severity = alert_kind_severity(ALERT_AIWATCH),
-		.site = mem_format("sink %s", alarm->sink),
+	char begun[TIME_TEXT];
+	struct engine_alarm said = {
+		.subject = mem_format("sink %s", alarm->sink),
 		.cause = mem_format("it does not take its alerts%s%s", alarm->error ? ": " : "",
 			alarm->error ? alarm->error : ""),
+		.what = mem_format("%s %s", alarm->first_id, time_format(alarm->first_at, begun)),
+		.advice = "See `aiwatch outbox list`; then `aiwatch outbox retry` or "
+			  "`aiwatch outbox drop`.",
 		.started_at = alarm->first_at,
-		.updated_at = now,
-		.resolved_at = alarm->over ? now : TIME_NONE,
-		.resolution = alarm->over ? RESOLUTION_OPERATOR : RESOLUTION_NONE,
-		.occurrences = 1,
 	};
-	char *more = mem_format("%s %s", alarm->first_id, time_format(alarm->first_at, begun));
-	alert_id_of_firing(firing, alert.site, alert.kind, NULL, 0, more);
-	if (alarm->over)
-		alert_id_of_follower(alert.id, alert.site, alert.kind, "resolved", firing);
-	else
-		memcpy(alert.id, firing, sizeof firing);
-	free(more);
-	alert_write_texts(&alert,
-		"See `aiwatch outbox list`; then `aiwatch outbox retry` or `aiwatch outbox drop`.");
+	struct alert alert =
+		engine_alarm_alert(&said, alarm->over ? RESOLUTION_OPERATOR : RESOLUTION_NONE, now);
+	free(said.subject);
+	free(said.cause);
+	free(said.what);
 	return alert;
 }
 

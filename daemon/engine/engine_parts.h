@@ -59,8 +59,9 @@ struct engine {
 	struct counters counters;
 	int64_t read_at; /* of the oldest batch in this turn; TIME_NONE where there was none */
 	bool is_stopping;
-	bool is_stuck;	  /* the watchdog is not fed */
-	bool left_behind; /* an input's thread hangs and still holds the queue */
+	struct alarm *alarms; /* that stand */
+	bool is_stuck;	      /* the watchdog is not fed */
+	bool left_behind;     /* an input's thread hangs and still holds the queue */
 };
 
 /* engine_turn.c: the handlers of the loop; each ends with engine_end_turn: persist, then speak. */
@@ -131,6 +132,27 @@ void
 engine_silence_site(struct engine *engine, const char *site, int64_t now);
 void
 engine_silence_sites(struct engine *engine, int64_t now);
+
+/*
+ * engine_alarm.c: alerts about the watcher itself, of kind aiwatch: an input that hangs in a read,
+ * resolved when it goes on; the first gap of an input, resolved after an hour without another.
+ */
+struct engine_alarm {
+	char *subject; /* stands for the site; one alarm of each stands at a time */
+	char *cause;
+	char *what; /* tells two alarms of one subject apart: what the id is made of */
+	const char *advice;
+	int64_t started_at;
+};
+
+struct alert
+engine_alarm_alert(const struct engine_alarm *alarm, enum resolution over, int64_t now);
+void
+engine_raise_gap(struct engine *engine, const struct input *input, const struct gap *gap);
+void
+engine_watch_inputs(struct engine *engine); /* to be called every few seconds */
+void
+engine_forget_alarms(struct engine *engine);
 
 /* engine_outbox.c: posts an alert of kind aiwatch where a sink begins to have dead letters, or has
  * none any more; and the verb `outbox`. */

@@ -211,8 +211,10 @@ say_gap(const struct input *input, const struct gap *gap)
 static void
 read_batch(struct engine *engine, struct batch *batch)
 {
-	for (size_t i = 0; i < batch->gap_count; i++)
+	for (size_t i = 0; i < batch->gap_count; i++) {
 		say_gap(batch->input, &batch->gaps[i]);
+		engine_raise_gap(engine, batch->input, &batch->gaps[i]);
+	}
 	for (size_t i = 0; i < batch->sighting_count; i++) {
 		engine->counters.events[batch->sightings[i].event]++;
 		engine_silence_site(engine, batch->sightings[i].site, batch->read_at);

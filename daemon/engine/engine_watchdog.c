@@ -16,7 +16,7 @@ look(const struct engine *engine, int64_t now)
 	int64_t retry = engine->store_retry_at;
 	if (retry && (vitals.due == TIME_NONE || retry < vitals.due))
 		vitals.due = retry;
-	inputs_count(engine->inputs, &vitals.inputs, &vitals.hanging);
+	inputs_count(engine->inputs, &vitals.inputs, &vitals.spinning);
 	return vitals_trouble(&vitals, now, PATIENCE);
 }
 
@@ -42,6 +42,7 @@ on_life(sd_event_source *source, uint64_t at, void *owner)
 	else if (!engine->is_stuck)
 		log_error("the watchdog is not fed: %s", trouble);
 	engine->is_stuck = trouble;
+	engine_watch_inputs(engine);
 	sd_event_source_set_time(source, (uint64_t)(now + interval()));
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }

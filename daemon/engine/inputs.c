@@ -257,13 +257,13 @@ inputs_want_tending(const struct inputs *inputs)
 }
 
 void
-inputs_count(const struct inputs *inputs, size_t *running, size_t *hanging)
+inputs_count(const struct inputs *inputs, size_t *running, size_t *spinning)
 {
 	*running = inputs->running_count;
-	*hanging = 0;
+	*spinning = 0;
 	for (size_t i = 0; i < inputs->running_count; i++) {
-		if (input_hangs(inputs->running[i].input))
-			++*hanging;
+		if (input_life(inputs->running[i].input) == INPUT_SPINS)
+			++*spinning;
 	}
 }
 

@@ -46,9 +46,9 @@ inputs_tend(
 bool
 inputs_want_tending(const struct inputs *inputs);
 
-/* How many run, and how many of them hang: see input_hangs. */
+/* How many run, and how many of them spin: see input_life. */
 void
-inputs_count(const struct inputs *inputs, size_t *running, size_t *hanging);
+inputs_count(const struct inputs *inputs, size_t *running, size_t *spinning);
 
 /* Looks at everything now. */
 void

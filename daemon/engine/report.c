@@ -102,12 +102,13 @@ on_input(void *owner, const struct input_status *status)
 	if (status->error[0])
 		json_array_append_new(errors, json_of_text(status->error));
 	json_array_append_new(list,
-		json_pack("{s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
+		json_pack("{s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "name",
 			json_of_text(status->name), "files", (json_int_t)status->files, "watch",
 			json_of_text(status->watch), "bytes_read", (json_int_t)status->bytes_read,
 			"lines_read", (json_int_t)status->lines_read, "lag_bytes",
 			(json_int_t)status->lag_bytes, "rotations", (json_int_t)status->rotations,
-			"gaps", (json_int_t)gaps, "errors", errors));
+			"gaps", (json_int_t)gaps, "stalled_since",
+			json_of_time(status->stalled_since), "errors", errors));
 }
 
 struct sink_list {

@@ -5,8 +5,8 @@
 const char *
 vitals_trouble(const struct vitals *vitals, int64_t now, int64_t patience)
 {
-	if (vitals->inputs > 0 && vitals->hanging == vitals->inputs)
-		return "no input shows a sign of life";
+	if (vitals->inputs > 0 && vitals->spinning == vitals->inputs)
+		return "no input gets on, though they work";
 	if (vitals->due != TIME_NONE && now - vitals->due > patience)
 		return "what sinks or store wait for is not done";
 	return NULL;

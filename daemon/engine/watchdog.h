@@ -6,15 +6,16 @@
 
 /* What the loop sees of those that it waits for; times are monotonic. */
 struct vitals {
-	size_t inputs;	/* that run */
-	size_t hanging; /* of them */
-	int64_t due;	/* the earliest thing that sinks or store wait for; TIME_NONE for none */
+	size_t inputs;	 /* that run */
+	size_t spinning; /* of them: work without getting on */
+	int64_t due;	 /* the earliest thing that sinks or store wait for; TIME_NONE for none */
 };
 
 /*
- * NULL where there is progress, else a sentence on what has stopped: every input, or what was due
- * `patience` ago and is not done. One input that hangs beside others, as on a share whose server is
- * gone, hurts nobody else, and a restart would not mend it.
+ * NULL where there is progress, else a sentence on what has stopped: every input spins, or what was
+ * due `patience` ago is not done. An input that waits for a share whose server is gone is no
+ * trouble here, even where it is the only one: a restart would not mend it, and would end what
+ * still works.
  */
 const char *
 vitals_trouble(const struct vitals *vitals, int64_t now, int64_t patience);

@@ -24,9 +24,10 @@
 enum { STATUS_FILES = 1000 };
 #define STATUS_AGE SECOND
 
-/* An idle thread shows a sign of life so often; one that shows none for so long hangs. */
-#define LIFE_INTERVAL (5 * SECOND)
-#define HANG_AFTER    (30 * SECOND)
+/* A thread that shows no sign of life for so long hangs; if it worked so much meanwhile, not in the
+ * kernel. */
+#define HANG_AFTER (30 * SECOND)
+#define SPIN_WORK  (2 * SECOND)
 
 /*
  * 1. Only the thread touches `follow` once it runs; what others ask for stands under the lock, or
@@ -48,8 +49,10 @@ struct input {
 	_Atomic uint64_t committed;
 	_Atomic int64_t progress_at;
 	_Atomic uint64_t steps;
-	uint64_t steps_seen; /* by input_hangs, as is: */
-	bool hangs;
+	atomic_bool waits;   /* for hints, or for its time */
+	uint64_t steps_seen; /* by input_life, as is: */
+	int64_t progress_seen, work_seen;
+	enum input_life life;
 	pthread_mutex_t lock;
 	pthread_cond_t end; /* has_ended */
 	bool has_ended;	    /* the thread does nothing more */
@@ -196,12 +199,13 @@ wait_for_hint(struct input *input)
 	int64_t stale = input->status_at + STATUS_AGE;
 	if (input->status_is_old && stale < until)
 		until = stale;
-	if (now + LIFE_INTERVAL < until)
-		until = now + LIFE_INTERVAL;
 	int64_t wait = until > now ? until - now : 0;
 	struct timespec time = {wait / SECOND, wait % SECOND * 1000};
+	input->waits = true;
 	if (ppoll(fd, 2, &time, NULL) < 0 && errno != EINTR)
 		log_error("input %s cannot wait: %s", input->name, strerrordesc_np(errno));
+	input->progress_at = clock_monotonic();
+	input->waits = false;
 	eventfd_t dropped;
 	if (fd[0].revents)
 		eventfd_read(input->wake_fd, &dropped);
@@ -275,29 +279,60 @@ input_get_status(struct input *input, struct input_status *status)
 	pthread_mutex_unlock(&input->lock);
 	snprintf(status->name, sizeof status->name, "%s", input->name);
 	status->progress_at = input->progress_at;
-	status->hangs = input->hangs;
-	if (status->hangs)
-		snprintf(status->error, sizeof status->error,
-			"hangs in a read: no sign of life for %" PRId64 " s",
-			(clock_monotonic() - status->progress_at) / SECOND);
+	status->stalled_since = TIME_NONE;
+	if (input->life == INPUT_LIVES)
+		return;
+	int64_t silent = clock_monotonic() - status->progress_at;
+	status->stalled_since = clock_wall() - silent;
+	snprintf(status->error, sizeof status->error,
+		"hangs in a read: no sign of life for %" PRId64 " s", silent / SECOND);
 }
 
-bool
-input_hangs(struct input *input)
+/* What the thread has worked, a duration; 0 where that cannot be told. */
+static int64_t
+work_of(const struct input *input)
 {
-	int64_t now = clock_monotonic();
-	uint64_t steps = input->steps;
-	if (steps != input->steps_seen)
-		input->progress_at = now;
-	input->steps_seen = steps;
-	bool hangs = now - input->progress_at > HANG_AFTER;
-	if (hangs && !input->hangs)
+	clockid_t clock;
+	struct timespec time;
+	if (!input->running || pthread_getcpuclockid(input->thread, &clock) != 0 ||
+		clock_gettime(clock, &time) != 0)
+		return 0;
+	return (int64_t)time.tv_sec * SECOND + time.tv_nsec / 1000;
+}
+
+static void
+enter_life(struct input *input, enum input_life life)
+{
+	int64_t silent = clock_monotonic() - input->progress_at;
+	if (life == input->life)
+		return;
+	if (life == INPUT_STALLS)
 		log_error("input %s hangs in a read: no sign of life for %" PRId64 " s",
-			input->name, (now - input->progress_at) / SECOND);
-	else if (!hangs && input->hangs)
+			input->name, silent / SECOND);
+	else if (life == INPUT_SPINS)
+		log_error("input %s works without getting on for %" PRId64 " s", input->name,
+			silent / SECOND);
+	else
 		log_notice("input %s goes on", input->name);
-	input->hangs = hangs;
-	return hangs;
+	input->life = life;
+}
+
+enum input_life
+input_life(struct input *input)
+{
+	int64_t now = clock_monotonic(), work = work_of(input);
+	uint64_t steps = input->steps;
+	if (steps != input->steps_seen || input->waits)
+		input->progress_at = now;
+	if (input->progress_at != input->progress_seen)
+		input->work_seen = work;
+	input->steps_seen = steps;
+	input->progress_seen = input->progress_at;
+	bool silent = now - input->progress_seen > HANG_AFTER;
+	enter_life(input, !silent				? INPUT_LIVES
+			  : work - input->work_seen > SPIN_WORK ? INPUT_SPINS
+								: INPUT_STALLS);
+	return input->life;
 }
 
 static bool

@@ -20,10 +20,10 @@ struct input_status {
 	uint64_t lag_bytes; /* known and not read yet */
 	uint64_t rotations;
 	uint64_t gaps[GAP_REASONS];
-	char watch[128];     /* "inotify", "poll: …" with the reason */
-	char error[256];     /* the last trouble that still stands; "" for none */
-	bool hangs;	     /* as input_hangs saw it last */
-	int64_t progress_at; /* monotonic time of the thread's last sign of life */
+	char watch[128];       /* "inotify", "poll: …" with the reason */
+	char error[256];       /* the last trouble that still stands; "" for none */
+	int64_t progress_at;   /* monotonic time of the thread's last sign of life */
+	int64_t stalled_since; /* wall clock; TIME_NONE while it reads */
 };
 
 /*
@@ -73,12 +73,19 @@ input_wake(struct input *input);
 void
 input_get_status(struct input *input, struct input_status *status);
 
+/* What the thread does, as far as can be seen from outside. */
+enum input_life {
+	INPUT_LIVES,
+	INPUT_STALLS, /* waits long in a system call on its files: a share whose server is gone */
+	INPUT_SPINS,  /* works long without getting on: only a restart would mend that */
+};
+
 /*
- * Whether the thread has shown no sign of life for a while: a read hangs. To be asked every few
- * seconds, by one thread; logs when it begins and when it is over, and the status says it.
+ * To be asked every few seconds, by one thread; logs when trouble begins and when it is over, and
+ * the status says it.
  */
-bool
-input_hangs(struct input *input);
+enum input_life
+input_life(struct input *input);
 
 /*
  * Asks the thread to stop and waits for it until `deadline` (monotonic). False where it hangs: it

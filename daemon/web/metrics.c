@@ -95,7 +95,7 @@ write_site_states(const struct family *family, const struct report *report, stru
 	correlate_each(report->correlate, on_site, &walk);
 }
 
-enum { INPUT_FILES, INPUT_BYTES, INPUT_LINES, INPUT_LAG, INPUT_ROTATIONS };
+enum { INPUT_FILES, INPUT_BYTES, INPUT_LINES, INPUT_LAG, INPUT_ROTATIONS, INPUT_STALLED };
 
 static void
 on_input(void *owner, const struct input_status *status)
@@ -107,6 +107,7 @@ on_input(void *owner, const struct input_status *status)
 		[INPUT_LINES] = status->lines_read,
 		[INPUT_LAG] = status->lag_bytes,
 		[INPUT_ROTATIONS] = status->rotations,
+		[INPUT_STALLED] = status->stalled_since != TIME_NONE,
 	};
 	sample(walk->out, walk->family->name, "input", status->name, number[walk->family->which]);
 }
@@ -135,6 +136,22 @@ write_gaps(const struct family *family, const struct report *report, struct buf 
 {
 	struct walk walk = {.family = family, .out = out};
 	inputs_each(report->inputs, on_gaps, &walk);
+}
+
+static void
+on_watch(void *owner, const struct input_status *status)
+{
+	static const char *const LABEL[2] = {"input", "by"};
+	struct walk *walk = owner;
+	sample_of_two(walk->out, walk->family->name, LABEL,
+		(const char *const[2]){status->name, status->watch}, 1);
+}
+
+static void
+write_watch(const struct family *family, const struct report *report, struct buf *out)
+{
+	struct walk walk = {.family = family, .out = out};
+	inputs_each(report->inputs, on_watch, &walk);
 }
 
 static void
@@ -258,6 +275,11 @@ static const struct family FAMILY[] = {
 		write_inputs, INPUT_ROTATIONS},
 	{"aiwatch_gaps_total", "counter", "Gaps: what could not be read, by reason.", write_gaps,
 		0},
+	{"aiwatch_input_watch", "gauge",
+		"Constant 1 for what tells of changes: inotify, or poll with the reason.",
+		write_watch, 0},
+	{"aiwatch_input_stalled", "gauge", "Whether a read of the input's files hangs.",
+		write_inputs, INPUT_STALLED},
 	{"aiwatch_events_total", "counter", "Records in which a rule matched.", write_events, 0},
 	{"aiwatch_transitions_total", "counter", "Changes of a site's state.", write_transitions,
 		0},

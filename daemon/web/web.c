@@ -82,7 +82,7 @@ static void
 name_if_it_hangs(void *owner, const struct input_status *status)
 {
 	struct buf *names = owner;
-	if (status->hangs)
+	if (status->stalled_since != TIME_NONE)
 		buf_format(names, "%s%s", names->n ? ", " : "", status->name);
 }
 

@@ -21,7 +21,7 @@ t01_progress_feeds(void **state)
 }
 
 static void
-t02_without_inputs_there_is_nothing_to_hang(void **state)
+t02_without_inputs_there_is_nothing_to_spin(void **state)
 {
 	(void)state;
 	struct vitals vitals = {.due = TIME_NONE};
@@ -29,18 +29,18 @@ t02_without_inputs_there_is_nothing_to_hang(void **state)
 }
 
 static void
-t03_one_of_two_inputs_hangs_and_it_is_fed(void **state)
+t03_one_of_two_inputs_spins_and_it_is_fed(void **state)
 {
 	(void)state;
-	struct vitals vitals = {.inputs = 2, .hanging = 1, .due = TIME_NONE};
+	struct vitals vitals = {.inputs = 2, .spinning = 1, .due = TIME_NONE};
 	assert_null(vitals_trouble(&vitals, NOW, PATIENCE));
 }
 
 static void
-t04_all_inputs_hang_and_it_is_not(void **state)
+t04_all_inputs_spin_and_it_is_not(void **state)
 {
 	(void)state;
-	struct vitals vitals = {.inputs = 2, .hanging = 2, .due = TIME_NONE};
+	struct vitals vitals = {.inputs = 2, .spinning = 2, .due = TIME_NONE};
 	assert_non_null(vitals_trouble(&vitals, NOW, PATIENCE));
 }
 
@@ -59,9 +59,9 @@ main(void)
 {
 	const struct CMUnitTest TESTS[] = {
 		cmocka_unit_test(t01_progress_feeds),
-		cmocka_unit_test(t02_without_inputs_there_is_nothing_to_hang),
-		cmocka_unit_test(t03_one_of_two_inputs_hangs_and_it_is_fed),
-		cmocka_unit_test(t04_all_inputs_hang_and_it_is_not),
+		cmocka_unit_test(t02_without_inputs_there_is_nothing_to_spin),
+		cmocka_unit_test(t03_one_of_two_inputs_spins_and_it_is_fed),
+		cmocka_unit_test(t04_all_inputs_spin_and_it_is_not),
 		cmocka_unit_test(t05_what_is_long_due_and_not_done_starves_it),
 	};
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
