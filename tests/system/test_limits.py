@@ -1,9 +1,15 @@
 """At the limits of the system nothing is lost, and what is said is said once."""
 
+import errno
 import os
+import signal
+import subprocess
+import urllib.request
 
-from harness import AIWATCH, SLOWNESS, append, wait_until
-from lines import l1, l2
+import pytest
+
+from harness import AIWATCH, HERE, SLOWNESS, append, free_port, wait_until
+from lines import l1, l2, pair
 
 LONG = 60 * SLOWNESS
 
@@ -26,6 +32,35 @@ def assert_rests(daemon):
     wait_until(lambda: uptime() > begun + 3, "three seconds pass", LONG)
     share = (processor_seconds(daemon) - used) / (uptime() - begun)
     assert share < 0.5, f"{share:.0%} of a core at rest"
+
+
+class Faults:
+    """Calls on files that fail, or hang, as long as the test wants it: see faults.c."""
+
+    def __init__(self, daemon):
+        self.path = os.path.join(daemon.folder, "faults")
+        library = os.path.join(daemon.folder, "faults.so")
+        subprocess.run(["cc", "-D_GNU_SOURCE", "-std=gnu17", "-O2", "-fPIC", "-shared", "-o",
+                        library, os.path.join(HERE, "faults.c")], check=True, timeout=60)
+        self.clear()
+        daemon.command = ["env", f"LD_PRELOAD={library}", f"FAULTS={self.path}", AIWATCH]
+
+    def set(self, *faults):
+        with open(self.path + ".new", "w", encoding="utf-8") as file:
+            file.writelines(f"{call} {what} {part}\n" for call, what, part in faults)
+        os.rename(self.path + ".new", self.path)
+
+    def clear(self):
+        self.set()
+
+
+@pytest.fixture
+def faults(daemon):
+    if SLOWNESS != 1:
+        pytest.skip("a sanitizer wants to be loaded first")
+    faults = Faults(daemon)
+    yield faults
+    faults.clear()
 
 
 def test_01_more_files_than_descriptors(daemon):
@@ -74,3 +109,157 @@ def test_02_many_logs_in_one_folder(daemon):
     # then the rest of each is read from where it went
     wait_until(lambda: expired(daemon) >= set(names), "all are expired", LONG)
     assert daemon.status()["inputs"][0]["gaps"] == 0
+
+
+@pytest.mark.parametrize("call, code", [
+    ("open", errno.EACCES), ("open", errno.ESTALE), ("open", errno.EMFILE), ("pread", errno.EIO),
+    ("pread", errno.ESTALE), ("statx", errno.EIO),
+])
+def test_03_a_log_that_fails_is_said_once_and_read_later(daemon, faults, call, code):
+    # given a log on which a call fails
+    faults.set((call, code, "CM01/"))
+    daemon.start()
+    append(daemon.log_path("CM01"), pair())
+    append(daemon.log_path("CM02"), pair())
+    words = os.strerror(code)
+    # when it was tried several times, and others were read meanwhile
+    daemon.wait_for_state("CM02", "expired")
+    wait_until(lambda: words in daemon.log(), "the trouble is said")
+    begun = daemon.status()["uptime_seconds"]
+    wait_until(lambda: daemon.status()["uptime_seconds"] > begun + 3, "three seconds pass", LONG)
+    assert daemon.site("CM01") is None
+    # then it was said once, and once that it is over
+    assert daemon.log().count(words) == 1, daemon.log()
+    faults.clear()
+    daemon.wait_for_state("CM01", "expired")
+    assert daemon.log().count(words) == 1, daemon.log()
+    if code != errno.EMFILE:
+        assert daemon.log().count("CM01/AIUpdateSvc.log can be read again") == 1, daemon.log()
+        assert daemon.status()["inputs"][0]["errors"] == []
+
+
+@pytest.mark.parametrize("call, code, words", [
+    ("inotify_init1", errno.EMFILE, "no inotify instance is left"),
+    ("inotify_add_watch", errno.ENOSPC, "no inotify watch is left"),
+])
+def test_04_without_inotify_the_sweep_goes_on(daemon, faults, call, code, words):
+    # given a system without an instance or a watch left
+    web = f"127.0.0.1:{free_port()}"
+    daemon.configure(http=web)
+    faults.set((call, code, "-"))
+    daemon.start()
+    # when logs appear and grow
+    append(daemon.log_path("CM01"), l1())
+    daemon.wait_for_state("CM01", "enroll_rejected")
+    append(daemon.log_path("CM01"), l2())
+    # then they are read, and it is said why by the sweep
+    daemon.wait_for_state("CM01", "expired")
+    watch = daemon.status()["inputs"][0]["watch"]
+    if call != "inotify_init1" and "instance" in watch:
+        pytest.skip("no inotify instance is left on this machine")
+    assert watch.startswith("poll: ") and words in watch
+    assert daemon.log().count(words) == 1, daemon.log()
+    with urllib.request.urlopen(f"http://{web}/metrics", timeout=LONG) as answer:
+        metrics = answer.read().decode()
+    assert f'aiwatch_input_watch{{input="collected",by="{watch}"}} 1' in metrics
+
+
+def test_05_a_queue_that_overflows_loses_nothing(daemon):
+    # given a daemon that stands still while more happens than inotify's queue holds
+    with open("/proc/sys/fs/inotify/max_queued_events", encoding="ascii") as file:
+        events = int(file.read())
+    if events > 100000:
+        pytest.skip(f"the queue holds {events} events")
+    daemon.start()
+    if daemon.status()["inputs"][0]["watch"] != "inotify":
+        pytest.skip("no inotify instance is left on this machine")
+    daemon.wait_until_read()
+    names = [f"S{number:02d}" for number in range(20)]
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    try:
+        folder = os.path.dirname(daemon.log_path("MARK1"))
+        for number in range(events // 2 + 10):
+            with open(os.path.join(folder, f"junk{number}"), "wb"):
+                pass
+            os.unlink(os.path.join(folder, f"junk{number}"))
+        # when logs appear meanwhile
+        for name in names:
+            append(daemon.log_path(name), pair())
+    finally:
+        os.kill(daemon.process.pid, signal.SIGCONT)
+    # then all are found
+    wait_until(lambda: expired(daemon) >= set(names), "all are expired", LONG)
+    assert "inotify lost events" in daemon.log()
+
+
+def test_06_a_share_that_hangs_stalls_its_own_input_only(daemon, faults, receiver):
+    # given two inputs, the share of one of which hangs
+    share = dict(daemon.keys["inputs"][0], name="share",
+                 paths=[os.path.join(daemon.folder, "share/**/*AIUpdateSvc.log")])
+    daemon.configure(inputs=[*daemon.keys["inputs"], share])
+    faults.set(("pread", 0, "share/CM01/"))
+    daemon.start()
+    append(os.path.join(daemon.folder, "share/CM01/AIUpdateSvc.log"), pair())
+    # when the other has an alert, and the configuration is read again
+    append(daemon.log_path("CM02"), pair())
+    daemon.wait_for_state("CM02", "expired")
+    daemon.configure(sinks=[*daemon.keys["sinks"],
+                            {"name": "hook", "type": "webhook", "url": receiver.url}])
+    daemon.reload()
+    wait_until(lambda: len(daemon.status()["sinks"]) == 2, "the reload is over")
+    append(daemon.log_path("CM03"), pair())
+    receiver.wait_for(1, site="CM03", status="firing")
+    # then the status and an alert say which input hangs
+    alert = receiver.wait_for(1, LONG, kind="aiwatch", status="firing")[0]
+    rows = {row["name"]: row for row in daemon.status()["inputs"]}
+    assert alert["key"] == "aiwatch/input share"
+    assert rows["share"]["stalled_since"] and "hangs" in rows["share"]["errors"][0]
+    assert rows["collected"]["stalled_since"] is None
+    # and it goes on by itself
+    faults.clear()
+    receiver.wait_for(1, site="CM01", status="firing")
+    receiver.wait_for(1, LONG, kind="aiwatch", status="resolved")
+    assert daemon.status()["inputs"][1]["stalled_since"] is None
+
+
+def test_07_a_share_that_hangs_is_no_hung_daemon(daemon, faults):
+    # given one input only, and its share hangs
+    faults.set(("pread", 0, "CM01/"))
+    daemon.command.insert(1, "WATCHDOG_USEC=8000000")
+    append(daemon.log_path("CM01"), pair())
+    with daemon.spawn() as notify:
+        def feeds():
+            try:
+                return b"WATCHDOG=1" in notify.recv(4096)
+            except TimeoutError:
+                return False
+        wait_until(feeds, "the watchdog is fed", LONG)
+        wait_until(lambda: not feeds() and daemon.status()["inputs"][0]["stalled_since"],
+                   "the input is said to hang", LONG)
+        # then the watchdog is fed on
+        wait_until(feeds, "the watchdog is fed", LONG)
+        wait_until(feeds, "the watchdog is fed again", LONG)
+    assert "watchdog is not fed" not in daemon.log()
+    # and a stop does not wait for the share
+    daemon.stop()
+    assert "left behind" in daemon.log()
+
+
+def test_08_a_rest_that_is_lost_is_an_alert(daemon):
+    # given a log that went while nobody looked, half a line behind what was read
+    daemon.start()
+    append(daemon.log_path("CM01"), l1() + "half")
+    daemon.wait_for_state("CM01", "enroll_rejected")
+    daemon.stop()
+    os.unlink(daemon.log_path("CM01"))
+    append(daemon.log_path("CM01"), "another log\r\n" * 20)
+    # when the daemon has looked for it in vain
+    daemon.start()
+    # then it says so once, with the file and the place
+    def gaps():
+        return [document for document in daemon.printed()
+                if document["key"] == "aiwatch/gaps of input collected"]
+    alert = wait_until(gaps, "the gap is an alert", LONG)[0]
+    assert daemon.log_path("CM01") in alert["summary"]
+    assert f"offset {len(l1())}" in alert["summary"]
+    assert daemon.status()["inputs"][0]["gaps"] == 1

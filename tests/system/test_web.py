@@ -18,6 +18,8 @@ NAMES = {
     "aiwatch_outbox_pending", "aiwatch_outbox_oldest_seconds", "aiwatch_deliveries_total",
     "aiwatch_dead_letters", "aiwatch_rotations_total", "aiwatch_gaps_total",
     "aiwatch_config_last_reload_successful", "aiwatch_line_to_delivery_seconds",
+    # Beyond it.
+    "aiwatch_input_watch", "aiwatch_input_stalled",
 }
 
 
