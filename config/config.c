@@ -200,15 +200,33 @@ include(void *owner, const struct config_key *key, const struct node *node)
 
 /* ---- what no single key can say ---- */
 
+static bool
+is_encrypted(const char *at)
+{
+	return strncasecmp(at, "tls:", 4) == 0 || strncasecmp(at, "https:", 6) == 0;
+}
+
+/* Whether any of the sink's addresses is encrypted, or in the clear. One that is left out is that
+ * of its format, by https. */
+static void
+look_at_addresses(const struct config_sink *sink, bool *encrypted, bool *clear)
+{
+	const char *at = sink->type == CONFIG_SINK_SYSLOG ? sink->address : sink->url;
+	*encrypted = at ? is_encrypted(at) : sink->urls.count == 0;
+	*clear = at && !is_encrypted(at);
+	for (size_t i = 0; i < sink->urls.count; i++)
+		*(is_encrypted(sink->urls.item[i]) ? encrypted : clear) = true;
+}
+
 /* Keys of TLS where nothing is encrypted would do nothing. */
 static void
 check_tls(struct load *load, const struct config_sink *sink)
 {
 	struct config_problems *problems = load->reading.problems;
 	const char *key = sink->ca ? "ca" : sink->cert ? "cert" : sink->key ? "key" : NULL;
-	const char *at = sink->type == CONFIG_SINK_SYSLOG ? sink->address : sink->url;
-	bool is_tls = !at || strncasecmp(at, "tls:", 4) == 0 || strncasecmp(at, "https:", 6) == 0;
-	if ((key || sink->insecure) && !is_tls)
+	bool encrypted, clear;
+	look_at_addresses(sink, &encrypted, &clear);
+	if ((key || sink->insecure) && !encrypted)
 		config_problems_add(problems, sink->place, false,
 			"sink %s: \"%s\" has no use where %s", sink->name, key ? key : "insecure",
 			sink->type == CONFIG_SINK_SYSLOG ? "the address is not tls://…"
@@ -221,10 +239,10 @@ check_tls(struct load *load, const struct config_sink *sink)
 		config_problems_add(problems, sink->place, true,
 			"sink %s: insecure: who stands in between can read and change alerts",
 			sink->name);
-	if (sink->bearer.from && !is_tls)
+	if (sink->bearer.from && clear)
 		config_problems_add(problems, sink->place, true,
 			"sink %s: the bearer token is sent in the clear over http:", sink->name);
-	if (sink->basic.count > 0 && !is_tls)
+	if (sink->basic.count > 0 && clear)
 		config_problems_add(problems, sink->place, true,
 			"sink %s: the password is sent in the clear over http:", sink->name);
 }
