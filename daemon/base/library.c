@@ -17,6 +17,16 @@ find_symbols(const struct library *library, void *handle, struct err *err)
 	return true;
 }
 
+static bool
+load(struct library *library, struct err *err)
+{
+	void *handle = dlopen(library->file, RTLD_NOW | RTLD_LOCAL);
+	library->loaded = handle ? find_symbols(library, handle, err)
+				 : err_set(err, "cannot load a library: %s", dlerror());
+	return library->loaded;
+}
+
+/* Once loaded the pointers stay as they are: others call through them without the lock. */
 bool
 library_load(struct library *library, struct err *err)
 {
@@ -24,11 +34,7 @@ library_load(struct library *library, struct err *err)
 	if (library->loaded)
 		return true;
 	pthread_mutex_lock(&lock);
-	void *handle = dlopen(library->file, RTLD_NOW | RTLD_LOCAL);
-	bool ok = handle ? find_symbols(library, handle, err)
-			 : err_set(err, "cannot load a library: %s", dlerror());
-	if (ok)
-		library->loaded = true;
+	bool ok = library->loaded || load(library, err);
 	pthread_mutex_unlock(&lock);
 	return ok;
 }

@@ -6,6 +6,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/base/span.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -151,6 +152,39 @@ t07_a_library_is_loaded_or_says_why_not(void **state)
 	assert_non_null(strstr(err.text, "libnosuchlibrary.so.1"));
 }
 
+static int (*shared_version)(void);
+static const struct library_symbol SHARED_SYMBOL[] = {{"archive_version_number", &shared_version}};
+static struct library shared = {"libarchive.so.13", SHARED_SYMBOL, 1, false};
+static pthread_barrier_t start;
+
+static void *
+load_and_call(void *value)
+{
+	struct err err = ERR_INIT;
+	pthread_barrier_wait(&start);
+	for (int i = 0; library_load(&shared, &err) && i < 1000; i++)
+		*(int *)value = shared_version();
+	return NULL;
+}
+
+/* What writes the pointers behind the one that calls through them, the thread sanitizer sees. */
+static void
+t08_threads_may_need_a_library_at_once(void **state)
+{
+	(void)state;
+	enum { THREADS = 8 };
+	pthread_t thread[THREADS];
+	int value[THREADS] = {0};
+	pthread_barrier_init(&start, NULL, THREADS);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, load_and_call, &value[i]), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	for (int i = 0; i < THREADS; i++)
+		assert_true(value[i] > 0);
+	pthread_barrier_destroy(&start);
+}
+
 int
 main(void)
 {
@@ -162,6 +196,7 @@ main(void)
 		cmocka_unit_test(t05_durations_are_written_and_read),
 		cmocka_unit_test(t06_digests_are_the_published_ones),
 		cmocka_unit_test(t07_a_library_is_loaded_or_says_why_not),
+		cmocka_unit_test(t08_threads_may_need_a_library_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
