@@ -100,6 +100,11 @@ prepare_web(struct engine *engine, const struct config *config, struct err *err)
 	if (!config->http || same_text(config->http, web_address(engine->web)))
 		return true;
 	engine->next_web = web_open(config->http, engine->loop, engine_get_report, engine, err);
+	bool is_own_port = engine->web && same_text(strrchr(config->http, ':'),
+						  strrchr(web_address(engine->web), ':'));
+	if (!engine->next_web && is_own_port)
+		err_context(
+			err, "`http` cannot change its host alone by a reload: restart the daemon");
 	return engine->next_web;
 }
 

@@ -8,7 +8,7 @@ import sqlite3
 import struct
 import tempfile
 
-from harness import AIWATCH, append, own_mounts, wait_until
+from harness import AIWATCH, append, free_port, own_mounts, wait_until
 from lines import l1, l2, pair
 
 
@@ -178,3 +178,15 @@ def test_08_a_default_file_that_came_later_is_taken(daemon):
     wait_until(lambda: daemon.status()["config"]["path"] == "/etc/aiwatch/aiwatch.yml",
                "it is loaded")
     assert [sink["name"] for sink in daemon.status()["sinks"]] == ["later"]
+
+
+def test_09_why_the_host_of_http_stays_is_said(daemon):
+    port = free_port()
+    daemon.configure(http=f"127.0.0.1:{port}")
+    daemon.start()
+
+    daemon.configure(http=f"0.0.0.0:{port}")
+    daemon.reload()
+
+    wait_until(lambda: daemon.status()["config"]["last_reload_ok"] is False, "it is refused")
+    assert "`http` cannot change its host alone by a reload: restart the daemon" in daemon.log()
