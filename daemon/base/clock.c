@@ -120,6 +120,14 @@ parse_offset(const char **p, int64_t *offset)
 	return true;
 }
 
+static int64_t
+days_in(int year, int month)
+{
+	return month == 12 ? 31
+			   : date_to_days(year, (unsigned)month + 1, 1) -
+				     date_to_days(year, (unsigned)month, 1);
+}
+
 bool
 time_parse(const char *text, int64_t *time)
 {
@@ -131,7 +139,7 @@ time_parse(const char *text, int64_t *time)
 		(hour = digits(&p, 2)) < 0 || !expect(&p, ":") || (minute = digits(&p, 2)) < 0 ||
 		!expect(&p, ":") || (second = digits(&p, 2)) < 0)
 		return false;
-	if (month > 12 || day > 31 || hour > 23 || minute > 59 || second > 60)
+	if (month > 12 || day > days_in(year, month) || hour > 23 || minute > 59 || second > 60)
 		return false;
 	if (!parse_fraction(&p, &micro) || !parse_offset(&p, &offset) || *p)
 		return false;

@@ -79,7 +79,7 @@ t04_times_are_written_and_read(void **state)
 	assert_string_equal(time_format(time, text), "2016-02-29T00:00:00Z");
 	const char *const WRONG[] = {"", "2015-06-19", "2015-13-01T00:00:00Z",
 		"2015-06-19T03:00:01", "2015-06-19T03:00:01.Z", "2015-06-19T03:00:01Z ",
-		"2015-06-19T24:00:01Z"};
+		"2015-06-19T24:00:01Z", "2015-02-29T00:00:00Z", "2015-04-31T00:00:00Z"};
 	for (size_t i = 0; i < COUNT(WRONG); i++)
 		assert_false(time_parse(WRONG[i], &time));
 }
