@@ -445,10 +445,14 @@ follow_disproved(struct follow *follow, struct generation *generation)
 		return;
 	}
 	note_look(follow, generation, &look);
-	if (look.size > 0)
+	if (generation->position.offset == 0) {
+		sibling_check(follow, generation->stream);
+		follow_set_readable(follow, generation);
+	} else if (look.size > 0) {
 		decide_in_place(follow, generation);
-	else
+	} else {
 		generation->shrunk = true;
+	}
 }
 
 void
