@@ -101,6 +101,8 @@ test: ## everything that is tested, from nothing
 	@$(MAKE) valgrind
 	@$(MAKE) fuzz-quick
 	@$(MAKE) test-packaging
+	@$(MAKE) test-model
+	@$(MAKE) test-rotation-sample
 	@$(MAKE) test-system
 
 .PHONY: test-quick

@@ -15,6 +15,7 @@ packages() {
     test)
         echo libcmocka-dev valgrind python3 python3-pytest sqlite3 gzip xz-utils bzip2 zstd
         echo clang libclang-rt-dev # libFuzzer
+        echo rsync e2fsprogs mount util-linux # tests/rotation
         # The status page in a browser; axe-core is fetched by npm: see tests/system/fetch-axe.sh.
         echo chromium chromium-driver python3-selenium python3-jsonschema openssl
         # What rsyslogd, syslog-ng and Icinga 2 link to. They are unpacked, not installed: see

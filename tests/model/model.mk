@@ -6,7 +6,7 @@ $(BUILD)/tests/model/%.o: tests/model/%.c
 	$(call Q,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/model_test: $(MODEL_OBJECTS) $(LIBRARY)
-	$(call Q,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call Q,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -larchive
 
 .PHONY: test-model
 test-model: $(BUILD)/model_test ## random histories of log files against a reference

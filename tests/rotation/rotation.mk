@@ -10,6 +10,12 @@ test-rotation: all $(BUILD)/preload.so ## every way in which log files behave, e
 	@BUILD=$(BUILD) AIWATCH=$(BUILD)/aiwatch PYTHONDONTWRITEBYTECODE=1 \
 		/usr/bin/python3 tests/rotation/run.py $(ROTATION)
 
+# A part of it for every change: each row in one state of the program and one form of lines.
+.PHONY: test-rotation-sample
+test-rotation-sample: all $(BUILD)/preload.so ## one cell of each row of it: a minute or two
+	@BUILD=$(BUILD) AIWATCH=$(BUILD)/aiwatch PYTHONDONTWRITEBYTECODE=1 \
+		/usr/bin/python3 tests/rotation/run.py --sample 0 $(ROTATION)
+
 .PHONY: compare-rotation
 compare-rotation: ## the same against rsyslog, syslog-ng, SEC, mtail, fail2ban, monit
 	@tests/rotation/fetch-peers.sh $(BUILD)/peers
