@@ -191,9 +191,9 @@ adopt_packed(struct follow *follow, struct generation *generation, const struct 
 	}
 	generation_set_fd(follow, generation, rest);
 	generation->at_end = false;
-	generation->size_at_rotation = whole;
 	generation_enter(
 		follow, generation, GENERATION_DRAINING, "its rest stands in a packed copy");
+	generation->size_at_rotation = whole;
 	stream_set_ready(follow, generation->stream);
 }
 

@@ -59,13 +59,19 @@ oldest_birth(const struct stream *stream)
 	return born_at;
 }
 
-/* Before what stands at the path, and before what was written later and waits to be read. */
+static bool
+is_younger(const struct generation *generation, const struct object_look *look)
+{
+	return generation->position.state == GENERATION_DRAINING &&
+	       generation->position.offset == 0 && generation->seen.changed_at > look->changed_at;
+}
+
+/* Before what stands at the path, and before what was written later and is not begun yet. */
 static size_t
 place_by_age(const struct stream *stream, const struct object_look *look)
 {
 	size_t at = stream->count - (stream_current(stream) != NULL);
-	while (at > 0 && stream->generation[at - 1]->position.state == GENERATION_DRAINING &&
-		stream->generation[at - 1]->seen.changed_at > look->changed_at)
+	while (at > 0 && is_younger(stream->generation[at - 1], look))
 		at--;
 	return at;
 }
