@@ -38,12 +38,12 @@ $(FUZZ_TARGETS:%=fuzz-quick-%): fuzz-quick-%: $(FUZZ_BUILD)/%_fuzz
 	@sed -n 's/^stat::number_of_executed_units: */== fuzz-quick $*: inputs tried: /p' \
 		$(FUZZ_BUILD)/quick/$*.log
 
-# By edges alone, without how often each is passed: a few inputs a target.
+# The fewest that reach all code, however often it is passed: some dozens of a few bytes each.
 .PHONY: fuzz-keep $(FUZZ_TARGETS:%=fuzz-keep-%)
 fuzz-keep: $(FUZZ_TARGETS:%=fuzz-keep-%) ## of all that was found, what reaches new code into the corpus
 $(FUZZ_TARGETS:%=fuzz-keep-%): fuzz-keep-%: $(FUZZ_BUILD)/%_fuzz
 	@mkdir -p $(FUZZ_BUILD)/found/$*
-	@$< -set_cover_merge=1 -use_counters=0 $(FUZZ_OPTIONS) $(FUZZ_SEEDS) \
+	@$< -set_cover_merge=1 -use_counters=0 $(FUZZ_OPTIONS) tests/fuzz/corpus/$* \
 		$(FUZZ_BUILD)/found/$*
 
 $(FUZZ_BUILD)/%.o: %.c
