@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,10 @@
 enum { STATUS_OK, STATUS_WARNING, STATUS_CRITICAL, STATUS_UNKNOWN };
 
 /* Bytes of a text, and columns of a site's name, that fit a terminal. */
-enum { TEXT_SHOWN = 4096, NAME_COLUMNS = 40 };
+enum { TEXT_SHOWN = 4096, TROUBLE_SHOWN = 300, NAME_COLUMNS = 40 };
+
+/* Seconds that an alert may wait, as in the shipped rules for Prometheus. */
+static const double WAITS_TOO_LONG = 900;
 
 /* What a state is to the one who watches; the gravest first in the table of sites. */
 static const struct {
@@ -58,12 +62,83 @@ state_of(const json_t *site)
 struct summary {
 	size_t by_state[SITE_STATES];
 	size_t sites;
-	size_t blind; /* inputs in trouble: what they do not read may say anything */
 	int exit;
 	json_int_t pending;
 	json_int_t dead;
 	json_int_t lag;
+	struct buf trouble; /* "; " before each */
 };
+
+/* What an input does not read may say anything: as with scan, only expired is certain then. */
+static void
+raise_exit(struct summary *summary, int code)
+{
+	static const int GRAVITY[] = {
+		[STATUS_OK] = 0, [STATUS_WARNING] = 1, [STATUS_UNKNOWN] = 2, [STATUS_CRITICAL] = 3};
+	if (GRAVITY[code] > GRAVITY[summary->exit])
+		summary->exit = code;
+}
+
+/* What keeps the daemon from seeing or telling, and the plugin from being green. */
+static void __attribute__((format(printf, 3, 4)))
+add_trouble(struct summary *summary, int code, const char *format, ...)
+{
+	struct buf *trouble = &summary->trouble;
+	char text[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	buf_add_text(trouble, "; ");
+	text_sanitize(trouble, span_of(text), TROUBLE_SHOWN);
+	/* A bar begins the numbers. */
+	for (char *bar = trouble->p; (bar = strchr(bar, '|'));)
+		*bar = '/';
+	raise_exit(summary, code);
+}
+
+static void
+judge_input(struct summary *summary, const json_t *input)
+{
+	const json_t *errors = json_object_get(input, "errors");
+	const char *first = json_string_value(json_array_get(errors, 0));
+	summary->lag += number_of(input, "lag_bytes");
+	if (first)
+		add_trouble(summary, STATUS_UNKNOWN, "input %s: %s", text_of(input, "name"), first);
+}
+
+static void
+judge_sink(struct summary *summary, const json_t *sink)
+{
+	char waited[TIME_TEXT];
+	double oldest = json_number_value(json_object_get(sink, "oldest_seconds"));
+	json_int_t dead = number_of(sink, "dead");
+	summary->pending += number_of(sink, "pending");
+	summary->dead += dead;
+	if (dead > 0)
+		add_trouble(summary, STATUS_WARNING,
+			"sink %s: %" JSON_INTEGER_FORMAT " dead letter%s", text_of(sink, "name"),
+			dead, dead == 1 ? "" : "s");
+	if (oldest > WAITS_TOO_LONG)
+		add_trouble(summary, STATUS_WARNING, "sink %s: no alert taken for %s",
+			text_of(sink, "name"), duration_words((int64_t)(oldest * 1e6), waited));
+}
+
+static void
+judge_daemon(struct summary *summary, const json_t *status)
+{
+	const json_t *config = json_object_get(status, "config"), *unknown;
+	size_t i;
+	if (text_of(status, "store")[0])
+		add_trouble(summary, STATUS_WARNING, "store: %s", text_of(status, "store"));
+	if (!json_is_true(json_object_get(config, "last_reload_ok")))
+		add_trouble(summary, STATUS_WARNING, "the last reload failed");
+	json_array_foreach(json_object_get(status, "unknown"), i, unknown)
+	{
+		add_trouble(summary, STATUS_UNKNOWN, "%s", json_string_value(unknown));
+		summary->exit = STATUS_UNKNOWN;
+	}
+}
 
 static struct summary
 summarize(const json_t *status)
@@ -76,22 +151,11 @@ summarize(const json_t *status)
 		enum site_state state = state_of(row);
 		summary.by_state[state]++;
 		summary.sites++;
-		if (STATE[state].exit > summary.exit)
-			summary.exit = STATE[state].exit;
+		raise_exit(&summary, STATE[state].exit);
 	}
-	json_array_foreach(json_object_get(status, "sinks"), i, row)
-	{
-		summary.pending += number_of(row, "pending");
-		summary.dead += number_of(row, "dead");
-	}
-	json_array_foreach(json_object_get(status, "inputs"), i, row)
-	{
-		summary.lag += number_of(row, "lag_bytes");
-		summary.blind += json_array_size(json_object_get(row, "errors")) > 0;
-	}
-	/* Expired is certain, whatever else could not be read. */
-	if (summary.blind && summary.exit != STATUS_CRITICAL)
-		summary.exit = STATUS_UNKNOWN;
+	json_array_foreach(json_object_get(status, "inputs"), i, row) judge_input(&summary, row);
+	json_array_foreach(json_object_get(status, "sinks"), i, row) judge_sink(&summary, row);
+	judge_daemon(&summary, status);
 	return summary;
 }
 
@@ -110,9 +174,7 @@ print_headline(const struct summary *summary, bool colour)
 					site_state_name((enum site_state)state));
 		}
 	}
-	if (summary->blind)
-		printf(", %zu input%s in trouble", summary->blind, summary->blind == 1 ? "" : "s");
-	printf(" |");
+	printf("%s |", summary->trouble.n > 0 ? summary->trouble.p : "");
 	for (int state = 0; state < SITE_STATES; state++)
 		printf(" %s=%zu", site_state_name((enum site_state)state),
 			summary->by_state[state]);
@@ -283,6 +345,8 @@ print_inputs(const json_t *inputs, bool colour)
 			printf("%" JSON_INTEGER_FORMAT " behind", lag);
 		else
 			printf("up to date");
+		print_count(input, "unfinished_bytes", "byte of an unfinished line",
+			"bytes of an unfinished line");
 		print_count(input, "gaps", "gap", "gaps");
 		printf("\n");
 		json_array_foreach(json_object_get(input, "errors"), j, error)
@@ -332,22 +396,16 @@ print_status(const json_t *status, bool in_detail, bool as_json)
 	if (as_json) {
 		json_dumpf(status, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 		printf("\n");
-		return summary.exit;
+		goto out;
 	}
 	print_headline(&summary, colour);
 	print_sites(json_object_get(status, "sites"), in_detail, colour);
 	print_inputs(json_object_get(status, "inputs"), colour);
 	print_sinks(json_object_get(status, "sinks"), colour);
 	print_daemon(status);
+out:
+	buf_fini(&summary.trouble);
 	return summary.exit;
-}
-
-/* A site that was asked for and is not known cannot be told. */
-static int
-exit_for(const json_t *status, int wanted, int code)
-{
-	return wanted > (int)json_array_size(json_object_get(status, "sites")) ? STATUS_UNKNOWN
-									       : code;
 }
 
 static int
@@ -370,7 +428,7 @@ run(const char *config_path, int argc, char **argv)
 		printf("AIWATCH UNKNOWN - %s\n", err.text);
 		return STATUS_UNKNOWN;
 	}
-	code = exit_for(status, wanted, print_status(status, wanted > 0, as_json));
+	code = print_status(status, wanted > 0, as_json);
 	json_decref(status);
 	return code;
 }
@@ -385,8 +443,12 @@ const struct verb VERB_STATUS = {
 		"Nagios\n"
 		"plugin, with performance data behind the bar.\n\n"
 		"  --json   one JSON document\n\n"
-		"exit: 0 all well, 1 a site is suspect or failing, 2 a site is expired, 3 cannot "
-		"tell:\n"
-		"no daemon answers, an input is in trouble, or a SITE is not known",
+		"exit: 0 all well, 1 a site is suspect or failing, or alerts do not get out (a "
+		"dead\n"
+		"letter, one that waits for 15 minutes), or the store or the last reload failed, "
+		"2 a\n"
+		"site is expired, 3 cannot tell: no daemon answers, an input follows no file or "
+		"cannot\n"
+		"read one, or a SITE is not known",
 	.run = run,
 };

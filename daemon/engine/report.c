@@ -99,15 +99,20 @@ on_input(void *owner, const struct input_status *status)
 	for (int i = 0; i < GAP_REASONS; i++)
 		gaps += status->gaps[i];
 	json_t *errors = json_array();
-	if (status->error[0])
-		json_array_append_new(errors, json_of_text(status->error));
+	for (size_t i = 0; i < status->errors && i < INPUT_ERRORS; i++)
+		json_array_append_new(errors, json_of_text(status->error[i]));
+	if (status->errors > INPUT_ERRORS)
+		json_array_append_new(
+			errors, json_sprintf("and %llu more",
+					(unsigned long long)(status->errors - INPUT_ERRORS)));
 	json_array_append_new(list,
-		json_pack("{s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "name",
+		json_pack("{s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "name",
 			json_of_text(status->name), "files", (json_int_t)status->files, "watch",
 			json_of_text(status->watch), "bytes_read", (json_int_t)status->bytes_read,
 			"lines_read", (json_int_t)status->lines_read, "lag_bytes",
-			(json_int_t)status->lag_bytes, "rotations", (json_int_t)status->rotations,
-			"gaps", (json_int_t)gaps, "stalled_since",
+			(json_int_t)status->lag_bytes, "unfinished_bytes",
+			(json_int_t)status->unfinished_bytes, "rotations",
+			(json_int_t)status->rotations, "gaps", (json_int_t)gaps, "stalled_since",
 			json_of_time(status->stalled_since), "errors", errors));
 }
 

@@ -255,12 +255,14 @@ set_absent(struct follow *follow, struct folder *folder)
 	folder->changed_at = 0;
 }
 
-/* Said once; tried again with the next sweep. */
+/* Said once; tried again with the next sweep. What is not there is no trouble. */
 static void
 note_trouble(struct folder *folder, int code)
 {
-	if (code == ENOENT || code == ENOTDIR)
+	if (code == ENOENT || code == ENOTDIR) {
+		folder->trouble = 0;
 		return;
+	}
 	if (code)
 		folder->changed_at = 0;
 	if (code && folder->trouble != code)
@@ -298,7 +300,9 @@ void
 folder_list(struct follow *follow, struct folder *folder)
 {
 	struct object_look look;
-	if (!object_look_at(folder->path, &look) || !look.is_folder) {
+	bool stands = object_look_at(folder->path, &look);
+	if (!stands || !look.is_folder) {
+		note_trouble(folder, stands ? ENOTDIR : errno);
 		set_absent(follow, folder);
 	} else {
 		int watch = watch_add(follow->watch, folder->path, false, folder);
@@ -312,6 +316,8 @@ folder_list(struct follow *follow, struct folder *folder)
 		enter_literals(follow, folder);
 		if (needs_listing(follow, folder))
 			list_entries(follow, folder, &look);
+		else
+			note_trouble(folder, 0);
 	}
 	for (struct stream *s = folder->streams; s; s = s->next_in_folder)
 		stream_set_due(follow, s);
@@ -356,7 +362,7 @@ folder_sweep(struct follow *follow, bool whole)
 			continue;
 		bool present = object_look_at(folder->path, &look) && look.is_folder;
 		if (present != folder->present || (present && folder->watch < 0) ||
-			(present && !is_unchanged(folder, &look)))
+			(!present && folder->trouble) || (present && !is_unchanged(folder, &look)))
 			folder_set_due(follow, folder);
 	}
 }

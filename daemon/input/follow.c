@@ -8,6 +8,7 @@
 #include "daemon/input/site_name.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -394,7 +395,7 @@ read_one(struct follow *follow, struct stream *stream)
 	}
 	enum tail_result result = tail_read(follow, generation);
 	if (result == TAIL_MORE || result == TAIL_END)
-		follow_end_trouble(follow, stream, "read");
+		follow_end_trouble(stream, "read");
 	switch (result) {
 	case TAIL_MORE:
 		DL_DELETE2(follow->ready, stream, ready_prev, ready_next);
@@ -517,13 +518,45 @@ follow_committed(struct follow *follow, uint64_t serial)
 	generation_committed(follow, serial);
 }
 
+static void
+add_error(struct input_status *status, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	if (status->errors < INPUT_ERRORS)
+		vsnprintf(status->error[status->errors], sizeof status->error[0], format, args);
+	va_end(args);
+	status->errors++;
+}
+
+static void
+add_errors(const struct follow *follow, struct input_status *status)
+{
+	struct stream *stream, *next;
+	struct folder *folder, *next_folder;
+	HASH_ITER (hh, follow->folders, folder, next_folder) {
+		if (folder->trouble)
+			add_error(status, "cannot list %s: %s", folder->path,
+				strerrordesc_np(folder->trouble));
+	}
+	HASH_ITER (hh, follow->streams, stream, next) {
+		if (stream->followed && stream->trouble)
+			add_error(status, "cannot %s %s: %s", stream->trouble_in, stream->path,
+				strerrordesc_np(stream->trouble));
+		else if (stream->followed && stream->no_file)
+			add_error(status, "%s is no regular file", stream->path);
+	}
+}
+
 void
 follow_get_status(const struct follow *follow, struct input_status *status)
 {
 	struct stream *stream, *next;
 	*status = follow->status;
 	status->files = 0;
-	status->lag_bytes = 0;
+	status->lag_bytes = status->unfinished_bytes = 0;
+	status->walked = follow->started;
+	add_errors(follow, status);
 	snprintf(status->watch, sizeof status->watch, "%s", watch_words(follow->watch));
 	HASH_ITER (hh, follow->streams, stream, next) {
 		status->files += stream->followed && stream_current(stream);
@@ -533,6 +566,8 @@ follow_get_status(const struct follow *follow, struct input_status *status)
 			if (position->state != GENERATION_DONE && !generation->at_end &&
 				generation->seen.size > position->offset)
 				status->lag_bytes += generation->seen.size - position->offset;
+			else if (position->state != GENERATION_DONE && generation->at_end)
+				status->unfinished_bytes += generation->partial;
 		}
 	}
 }

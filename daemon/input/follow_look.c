@@ -49,8 +49,6 @@ follow_trouble(struct follow *follow, struct stream *stream, int code, const cha
 			stream->trouble_since = follow->now;
 		stream->trouble = code;
 		stream->trouble_in = what;
-		snprintf(follow->status.error, sizeof follow->status.error, "cannot %s %s: %s",
-			what, stream->path, strerrordesc_np(code));
 	}
 	int64_t waited = follow->now - stream->trouble_since;
 	int64_t pause = waited < SECOND ? SECOND : waited > MINUTE ? MINUTE : waited;
@@ -64,20 +62,19 @@ follow_trouble(struct follow *follow, struct stream *stream, int code, const cha
 }
 
 static void
-forget_trouble(struct follow *follow, struct stream *stream)
+forget_trouble(struct stream *stream)
 {
 	stream->trouble = 0;
 	stream->told = false;
-	follow->status.error[0] = '\0';
 }
 
 void
-follow_end_trouble(struct follow *follow, struct stream *stream, const char *what)
+follow_end_trouble(struct stream *stream, const char *what)
 {
 	if (!stream->trouble || strcmp(stream->trouble_in, what) != 0)
 		return;
 	log_notice("%s can be read again", stream->path);
-	forget_trouble(follow, stream);
+	forget_trouble(stream);
 }
 
 /* Opens what was looked at, and nothing else. */
@@ -94,7 +91,7 @@ follow_open_arrival(struct follow *follow, struct stream *stream, struct arrival
 		stream_set_busy(follow, stream);
 		return false;
 	}
-	follow_end_trouble(follow, stream, "open");
+	follow_end_trouble(stream, "open");
 	if (object_look_into(arrival->fd, &look) && object_is_same(&look, &arrival->look)) {
 		arrival->look = look;
 		stream->is_link = object_is_link(stream->path);
@@ -467,9 +464,9 @@ follow_look(struct follow *follow, struct stream *stream)
 	stream->alias = false;
 	stream->undecided = stream->empty = false;
 	if (stands)
-		follow_end_trouble(follow, stream, "look at");
+		follow_end_trouble(stream, "look at");
 	if (is_gone && stream->trouble)
-		forget_trouble(follow, stream);
+		forget_trouble(stream);
 	if (stands && look.is_file)
 		on_file(follow, stream, &look);
 	else if (stands && !stream->no_file)

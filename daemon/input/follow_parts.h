@@ -356,7 +356,7 @@ tail_end_backlog(struct follow *follow, struct generation *generation);
 void
 follow_trouble(struct follow *follow, struct stream *stream, int code, const char *what);
 void
-follow_end_trouble(struct follow *follow, struct stream *stream, const char *what);
+follow_end_trouble(struct stream *stream, const char *what);
 void
 follow_gap(struct follow *follow, enum gap_reason reason, const struct generation *generation,
 	uint64_t bytes);

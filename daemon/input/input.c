@@ -29,6 +29,9 @@ enum { STATUS_FILES = 1000 };
 #define HANG_AFTER (30 * SECOND)
 #define SPIN_WORK  (2 * SECOND)
 
+/* As long as the shipped rules for Prometheus wait. */
+#define NOTHING_AFTER HOUR
+
 /*
  * 1. Only the thread touches `follow` once it runs; what others ask for stands under the lock, or
  *    is atomic, until the thread's next turn.
@@ -58,6 +61,7 @@ struct input {
 	bool has_ended;	    /* the thread does nothing more */
 	struct input_status status;
 	int64_t status_at;
+	int64_t followed_at; /* when it last followed a file; TIME_NONE for never */
 	bool status_is_old;  /* something happened since */
 	struct order *order; /* the last input_configure that the thread has not seen */
 };
@@ -106,6 +110,7 @@ input_new(const struct input_setup *setup, struct err *err)
 	if (input->wake_fd < 0)
 		log_fatal("cannot make an eventfd for input %s", input->name);
 	input->progress_at = clock_monotonic();
+	input->followed_at = TIME_NONE;
 	pthread_mutex_init(&input->lock, NULL);
 	pthread_cond_init(&input->end, NULL);
 	follow_get_status(input->follow, &input->status);
@@ -132,6 +137,18 @@ take_order(struct input *input)
 	free_order(order);
 }
 
+/* Between a rotation and the next record there may be no file: a while is no trouble. */
+static void
+note_followed(struct input *input, struct input_status *status, int64_t now)
+{
+	if (status->files > 0)
+		input->followed_at = now;
+	else if (status->errors == 0 && status->walked &&
+		 (input->followed_at == TIME_NONE || now - input->followed_at > NOTHING_AFTER))
+		snprintf(status->error[status->errors++], sizeof status->error[0],
+			"follows no file: none matches its paths");
+}
+
 /* Before the batch is put: who has seen an event finds its bytes counted. */
 static void
 publish(struct input *input, int64_t now)
@@ -142,6 +159,7 @@ publish(struct input *input, int64_t now)
 		return;
 	input->status_is_old = false;
 	follow_get_status(input->follow, &status);
+	note_followed(input, &status, now);
 	pthread_mutex_lock(&input->lock);
 	input->status = status;
 	pthread_mutex_unlock(&input->lock);
@@ -284,7 +302,8 @@ input_get_status(struct input *input, struct input_status *status)
 		return;
 	int64_t silent = clock_monotonic() - status->progress_at;
 	status->stalled_since = clock_wall() - silent;
-	snprintf(status->error, sizeof status->error,
+	status->errors += status->errors == 0;
+	snprintf(status->error[0], sizeof status->error[0],
 		"hangs in a read: no sign of life for %" PRId64 " s", silent / SECOND);
 }
 

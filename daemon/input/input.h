@@ -12,18 +12,23 @@
 struct input;
 
 /* Which source tells of changes, and why, as `status` shows it. */
+enum { INPUT_ERRORS = 4 };
+
 struct input_status {
 	char name[64];
 	uint64_t files; /* followed now */
 	uint64_t bytes_read;
 	uint64_t lines_read;
-	uint64_t lag_bytes; /* known and not read yet */
+	uint64_t lag_bytes;	   /* known and not read yet */
+	uint64_t unfinished_bytes; /* of lines whose end is not there yet */
 	uint64_t rotations;
 	uint64_t gaps[GAP_REASONS];
-	char watch[128];       /* "inotify", "poll: …" with the reason */
-	char error[256];       /* the last trouble that still stands; "" for none */
-	int64_t progress_at;   /* monotonic time of the thread's last sign of life */
-	int64_t stalled_since; /* wall clock; TIME_NONE while it reads */
+	char watch[128];	       /* "inotify", "poll: …" with the reason */
+	char error[INPUT_ERRORS][256]; /* troubles that stand, the first of them */
+	uint64_t errors;	       /* as many as stand */
+	bool walked;		       /* the first look at all that is there is over */
+	int64_t progress_at;	       /* monotonic time of the thread's last sign of life */
+	int64_t stalled_since;	       /* wall clock; TIME_NONE while it reads */
 };
 
 /*

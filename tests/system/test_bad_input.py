@@ -189,7 +189,7 @@ def test_21_status_cannot_tell_while_a_file_cannot_be_read(daemon):
     done = daemon.verb("status")
 
     assert done.returncode == 3
-    assert done.stdout.startswith("AIWATCH UNKNOWN - 0 sites, 1 input in trouble |")
+    assert done.stdout.startswith("AIWATCH UNKNOWN - 0 sites; input collected: cannot open ")
     append(daemon.log_path("CM02"), pair())  # certain, whatever else cannot be read
     daemon.wait_for_state("CM02", "expired")
     assert daemon.verb("status").returncode == 2

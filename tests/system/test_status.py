@@ -1,7 +1,9 @@
 """What `status` says to a person at a terminal."""
 
+import os
+
 import lines
-from harness import append, wait_until
+from harness import append, as_nobody, wait_until
 
 
 def test_01_a_line_for_each_site_the_gravest_first(daemon):
@@ -31,7 +33,6 @@ def test_02_a_site_that_is_named_says_what_to_do_and_why(daemon):
     assert "KB 3207852" in done.stdout and "https://support.microsoft.com/" in done.stdout
     assert lines.l1().strip() in done.stdout and lines.l2().strip() in done.stdout
     assert daemon.log_path("CM01") + ", offset 0" in done.stdout
-    assert daemon.verb("status", "CM09").returncode == 3
 
 
 def test_03_no_name_of_a_file_reaches_the_terminal_as_it_is(daemon):
@@ -52,3 +53,86 @@ def test_04_what_is_read_is_counted_when_it_is_told(daemon):
     said = daemon.verb("status").stdout
     assert "collected: 1 file by " in said
     assert f", {len(lines.pair())} bytes read, up to date\n" in said
+
+
+def first_line(daemon, *arguments):
+    done = daemon.verb("status", *arguments)
+    return done.returncode, done.stdout.splitlines()[0]
+
+
+def wait_for_trouble(daemon, words, verdict="UNKNOWN"):
+    """The check is not green, and its first line says why."""
+    wait_until(lambda: words in first_line(daemon)[1], words)
+    code, line = first_line(daemon)
+    assert code == {"WARNING": 1, "UNKNOWN": 3}[verdict], line
+    assert line.startswith(f"AIWATCH {verdict} - "), line
+    assert line.index(words) < line.index(" | "), line
+
+
+def test_05_an_input_that_follows_nothing_is_no_good_news(daemon):
+    daemon.start()
+    wait_for_trouble(daemon, "input collected: follows no file: none matches its paths")
+
+    append(daemon.log_path("CM01"), "nothing of the service\n")
+
+    wait_until(lambda: first_line(daemon)[0] == 0, "a file is followed: all is well")
+
+
+def test_06_what_cannot_be_read_or_listed_is_named(daemon):
+    """Given a folder that may not be listed and a file that may not be read, then it says so."""
+    append(daemon.log_path("CM01"), lines.pair())
+    append(daemon.log_path("CM02"), lines.pair())
+    closed = os.path.dirname(daemon.log_path("CM01"))
+    os.chmod(closed, 0)
+    os.chmod(daemon.log_path("CM02"), 0)
+    daemon.command = as_nobody(daemon.folder)
+    daemon.start()
+    try:
+        wait_until(lambda: len(daemon.status()["inputs"][0]["errors"]) == 2, "both are named")
+        wait_for_trouble(daemon, f"input collected: cannot list {closed}: Permission denied")
+        shown = daemon.verb("status").stdout
+        assert f"    cannot open {daemon.log_path('CM02')}: Permission denied" in shown
+    finally:
+        os.chmod(closed, 0o755)
+        os.chmod(daemon.log_path("CM02"), 0o644)
+
+    daemon.wait_for_state("CM01", "expired")
+    wait_until(lambda: daemon.status()["inputs"][0]["errors"] == [], "the trouble is over")
+
+
+def test_07_dead_letters_and_a_reload_that_failed_are_no_good_news(daemon, receiver):
+    receiver.answers = [400]
+    daemon.configure(sinks=[{"name": "oncall", "type": "webhook", "url": receiver.url}])
+    daemon.start()
+    append(daemon.log_path("CM01"), lines.pair())
+    wait_until(lambda: "; sink oncall: 1 dead letter" in first_line(daemon)[1], "a dead letter")
+    assert first_line(daemon)[0] == 2
+
+    daemon.verb("resolve", "CM01")
+    wait_for_trouble(daemon, "sink oncall: 1 dead letter", "WARNING")
+    daemon.verb("outbox", "drop", "--all")
+    wait_until(lambda: first_line(daemon)[0] == 0, "no dead letter is left")
+
+    daemon.configure(window="5m")
+    daemon.reload()
+    wait_for_trouble(daemon, "the last reload failed", "WARNING")
+
+
+def test_08_no_name_ends_the_first_line_before_the_numbers(daemon):
+    path = daemon.log_path("a|b=1")
+    append(path, lines.pair())
+    os.chmod(path, 0)
+    daemon.command = as_nobody(daemon.folder)
+    daemon.start()
+    wait_for_trouble(daemon, "a/b=1/AIUpdateSvc.log: Permission denied")
+    assert first_line(daemon)[1].count("|") == 1
+
+
+def test_09_half_a_line_is_named(daemon):
+    daemon.start()
+    append(daemon.log_path("CM01"), lines.l1() + lines.l2()[:33])
+
+    words = f"{len(lines.l1())} bytes read, up to date, 33 bytes of an unfinished line"
+    wait_until(lambda: words in daemon.verb("status").stdout, words)
+    (item,) = daemon.status()["inputs"]
+    assert (item["lag_bytes"], item["unfinished_bytes"]) == (0, 33)
