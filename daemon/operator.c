@@ -3,25 +3,33 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/term.h"
 #include "daemon/verb.h"
+#include "parsers/text.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { NAME_SHOWN = 1024 };
+
 static int
-tell(const char *config_path, const char *name, json_t *request, const char *done)
+tell(const char *config_path, json_t *request, const char *done)
 {
 	struct err err = ERR_INIT;
+	struct buf safe = BUF_INIT;
 	int code;
 	json_t *answer = ask_daemon(config_path, request, &code, &err);
 	if (!answer) {
-		fprintf(stderr, "aiwatch: %s\n", err.text);
+		text_sanitize(&safe, span_of(err.text), sizeof err.text);
+		fprintf(stderr, "aiwatch: %s\n", safe.p);
+		buf_fini(&safe);
 		return code;
 	}
 	const json_t *site = json_array_get(json_object_get(answer, "sites"), 0);
-	const char *state = json_string_value(json_object_get(site, "state"));
-	printf("%s: %s; its state is %s\n", name, done, state ? state : "not known yet");
+	text_sanitize(&safe, span_of(json_string_value(json_object_get(site, "site"))), NAME_SHOWN);
+	printf("%s: %s; its state is %s\n", safe.p, done,
+		json_string_value(json_object_get(site, "state")));
 	json_decref(answer);
+	buf_fini(&safe);
 	return 0;
 }
 
@@ -34,7 +42,7 @@ tell_one(const struct verb *verb, const char *done, const char *config_path, int
 	if (argc - optind != 1)
 		return verb_usage_error(verb, "one SITE is wanted");
 	json_t *request = json_pack("{s:s, s:s}", "verb", verb->name, "site", argv[optind]);
-	return tell(config_path, argv[optind], request, done);
+	return tell(config_path, request, done);
 }
 
 static int
@@ -94,8 +102,7 @@ run_silence(const char *config_path, int argc, char **argv)
 		return code;
 	json_t *request = json_pack("{s:s, s:s, s:I, s:s?}", "verb", "silence", "site",
 		argv[optind], "duration", (json_int_t)silence.duration, "reason", silence.reason);
-	return tell(config_path, argv[optind], request,
-		silence.duration ? "silenced" : "no longer silenced");
+	return tell(config_path, request, silence.duration ? "silenced" : "no longer silenced");
 }
 
 const struct verb VERB_RESOLVE = {
@@ -129,6 +136,6 @@ const struct verb VERB_SILENCE = {
 		"and what still fires then is sent. Kept through restarts.\n\n"
 		"  --for DURATION   30m, 4h, 2d; 0 lifts the silence\n"
 		"  --reason TEXT    kept with it and shown by status\n\n"
-		"exit: 0 done, 1 the daemon refused",
+		"exit: 0 done, 1 the daemon refused (the site is not known)",
 	.run = run_silence,
 };

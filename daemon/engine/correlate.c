@@ -1,5 +1,6 @@
 #include "daemon/engine/correlate.h"
 
+#include "config/suggest.h"
 #include "daemon/base/mem.h"
 #include "daemon/engine/outcome.h"
 #include "daemon/engine/site.h"
@@ -173,6 +174,30 @@ find(const struct correlate *correlate, const char *site)
 	struct row *row;
 	HASH_FIND_STR(correlate->table, site, row);
 	return row;
+}
+
+const char *
+correlate_find(const struct correlate *correlate, const char *name, struct err *err)
+{
+	struct row *row = find(correlate, name), *next;
+	struct suggest suggest = suggest_start(name);
+	const char *alike = NULL;
+	size_t count = 0;
+	if (row)
+		return site_key(row->site);
+	HASH_ITER (hh, correlate->table, row, next) {
+		const char *key = site_key(row->site);
+		suggest_offer(&suggest, key);
+		if (span_equal_nocase(span_of(key), span_of(name))) {
+			alike = key;
+			count++;
+		}
+	}
+	if (count == 1)
+		return alike;
+	err_set(err, "site %s is not known%s%s%s", name, suggest.best ? "; did you mean \"" : "",
+		suggest.best ? suggest.best : "", suggest.best ? "\"?" : "");
+	return NULL;
 }
 
 static struct row *

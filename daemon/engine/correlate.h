@@ -118,6 +118,14 @@ correlate_shift(struct correlate *correlate, int64_t jump, struct outcome *outco
 int64_t
 correlate_next_due(const struct correlate *correlate);
 
+/*
+ * The site that a person means: the one so called, else the only one that is so called without
+ * regard to case, as in globs of sites. The name as the site has it, borrowed until the next
+ * change; NULL with a sentence, with the name that is nearest.
+ */
+const char *
+correlate_find(const struct correlate *correlate, const char *name, struct err *err);
+
 /* The operator's word. False with a sentence where the site is not known or nothing stands. */
 bool
 correlate_resolve(struct correlate *correlate, const char *site, int64_t now,

@@ -2,6 +2,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
+#include "daemon/engine/alert_json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,11 +69,21 @@ answer_status(struct engine *engine, const json_t *request)
 	const json_t *sites = json_object_get(request, "sites");
 	size_t count = json_array_size(sites);
 	const char **names = mem_array(count, sizeof *names);
+	json_t *unknown = json_array();
 	for (size_t i = 0; i < count; i++) {
+		struct err err = ERR_INIT;
 		const char *name = json_string_value(json_array_get(sites, i));
-		names[i] = name ? name : "";
+		names[i] = correlate_find(engine->correlate, name ? name : "", &err);
+		if (names[i])
+			continue;
+		names[i] = "";
+		json_array_append_new(unknown, json_of_text(err.text));
 	}
 	json_t *answer = engine_status(engine, names, count);
+	if (count > 0)
+		json_put(answer, "unknown", unknown);
+	else
+		json_decref(unknown);
 	free(names);
 	return answer;
 }
@@ -81,15 +92,16 @@ static json_t *
 answer_order(struct engine *engine, enum engine_word word, const json_t *request)
 {
 	struct err err = ERR_INIT;
+	const char *name = json_string_value(json_object_get(request, "site"));
 	struct engine_order order = {
 		.word = word,
-		.site = json_string_value(json_object_get(request, "site")),
+		.site = name ? correlate_find(engine->correlate, name, &err) : NULL,
 		.duration = json_integer_value(json_object_get(request, "duration")),
 		.reason = json_string_value(json_object_get(request, "reason")),
 	};
-	if (!order.site)
+	if (!name)
 		return json_pack("{s:s}", "error", "the request names no site");
-	if (!engine_obey(engine, &order, &err))
+	if (!order.site || !engine_obey(engine, &order, &err))
 		return json_pack("{s:s}", "error", err.text);
 	return engine_status(engine, &order.site, 1);
 }

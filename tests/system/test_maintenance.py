@@ -12,8 +12,10 @@ def test_01_a_silence_shows_its_reason(daemon, receiver):
     daemon.configure(sinks=hook(receiver))
     daemon.start()
 
+    append(daemon.log_path("CM01"), lines.l1())
+    daemon.wait_for_state("CM01", "enroll_rejected")
     done = daemon.verb("silence", "CM01", "--for", "1h", "--reason", "new server")
-    append(daemon.log_path("CM01"), lines.pair())
+    append(daemon.log_path("CM01"), lines.l2())
     append(daemon.log_path("CM02"), lines.pair())
 
     assert done.returncode == 0, done.stderr

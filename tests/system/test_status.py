@@ -136,3 +136,32 @@ def test_09_half_a_line_is_named(daemon):
     wait_until(lambda: words in daemon.verb("status").stdout, words)
     (item,) = daemon.status()["inputs"]
     assert (item["lag_bytes"], item["unfinished_bytes"]) == (0, 33)
+
+
+def test_10_a_site_that_is_not_known_is_named(daemon):
+    daemon.start()
+    append(daemon.log_path("CM01"), lines.pair())
+    daemon.wait_for_state("CM01", "expired")
+
+    code, line = first_line(daemon, "CM0l", "CM01", "other")
+
+    assert code == 3 and line.startswith("AIWATCH UNKNOWN - 1 site, 1 expired; ")
+    assert 'site CM0l is not known; did you mean "CM01"?; site other is not known | ' in line
+
+
+def test_11_the_operators_word_is_for_sites_that_are_known(daemon):
+    """Given CM01, then its name in any case is taken, and a slip makes no site."""
+    daemon.start()
+    append(daemon.log_path("CM01"), lines.pair())
+    daemon.wait_for_state("CM01", "expired")
+
+    for verb in (["silence", "CM0l", "--for", "1h"], ["ack", "CM0l"], ["resolve", "CM0l"]):
+        done = daemon.verb(*verb)
+        assert done.returncode == 1
+        assert done.stderr == 'aiwatch: site CM0l is not known; did you mean "CM01"?\n'
+    assert [row["site"] for row in daemon.status()["sites"]] == ["CM01"]
+
+    done = daemon.verb("silence", "cm01", "--for", "1h")
+    assert (done.returncode, done.stdout) == (0, "CM01: silenced; its state is expired\n")
+    assert daemon.site("CM01")["silenced_until"]
+    assert first_line(daemon, "cm01")[0] == 2
