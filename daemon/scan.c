@@ -58,6 +58,15 @@ scan_verdict(const struct scan *scan)
 	return blind && gravest != SCAN_EXPIRED ? SCAN_UNKNOWN : gravest;
 }
 
+size_t
+scan_unknown_sites(const struct scan *scan)
+{
+	size_t count = 0;
+	for (const struct scan_site *site = scan->sites; site; site = site->hh.next)
+		count += site->state == SITE_UNKNOWN && site->incident_count == 0;
+	return count;
+}
+
 struct arguments {
 	bool json;
 	const char *input;
@@ -211,8 +220,10 @@ const struct verb VERB_SCAN = {
 		"                 of one site of another name, NAME is the name it gets\n"
 		"  --input NAME   read every file as this input of the configuration does\n"
 		"\n"
-		"exit: 0 all well, 1 suspect or failing, 2 expired, 3 cannot tell: a file could "
-		"not\n"
-		"be read, or none holds a record of the service\n",
+		"exit: 0 all well, or nothing that a rule knows was found in the service's "
+		"records,\n"
+		"1 suspect or failing, 2 expired, 3 cannot tell: a file could not be read, or "
+		"none\n"
+		"holds a record of the service\n",
 	.run = run_scan,
 };

@@ -89,6 +89,9 @@ scan_read(struct scan *scan);
 /* The gravest state of a site, or that it cannot be told (see the design of exit codes). */
 enum scan_verdict
 scan_verdict(const struct scan *scan);
+/* Sites of which there are records of the service, but none that a rule knows. */
+size_t
+scan_unknown_sites(const struct scan *scan);
 const char *
 scan_verdict_name(enum scan_verdict verdict);
 enum scan_verdict

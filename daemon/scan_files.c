@@ -189,11 +189,14 @@ struct walk {
 	int depth;
 };
 
+/* Compressed, a log or a rotated one has an ending more. */
 static bool
 is_wanted(const struct walk *walk, const char *name)
 {
+	struct span bare = without_packing(span_of(name));
 	for (size_t i = 0; i < walk->count; i++) {
-		if (glob_match_name(span_of(walk->patterns[i]), span_of(name)))
+		struct span pattern = span_of(walk->patterns[i]);
+		if (glob_match_name(pattern, span_of(name)) || glob_match_name(pattern, bare))
 			return true;
 	}
 	return false;

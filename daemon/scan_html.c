@@ -319,7 +319,10 @@ scan_print_html(const struct scan *scan, struct buf *out)
 	struct range range = range_of(scan);
 	size_t count;
 	const struct scan_site **sites = scan_sites_by_gravity(scan, &count);
-	const char *verdict = VERDICT_WORDS[scan_verdict(scan)];
+	enum scan_verdict found = scan_verdict(scan);
+	const char *verdict = found == SCAN_WELL && scan_unknown_sites(scan) == count
+				      ? "Nothing was recognised"
+				      : VERDICT_WORDS[found];
 	buf_format(out,
 		"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
 		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "

@@ -288,9 +288,19 @@ add_verdict(struct page *page, const struct scan *scan)
 		[SCAN_UNKNOWN] = "cannot tell",
 	};
 	enum scan_verdict verdict = scan_verdict(scan);
-	style(page, style_of(verdict));
-	buf_add_text(page->out, WORDS[verdict]);
+	size_t unknown = scan_unknown_sites(scan);
+	bool nothing = verdict == SCAN_WELL && unknown == HASH_COUNT(scan->sites);
+	style(page, nothing ? TERM_YELLOW : style_of(verdict));
+	buf_add_text(page->out, nothing ? "nothing was recognised" : WORDS[verdict]);
 	style(page, TERM_PLAIN);
+	if (nothing)
+		buf_add_text(page->out, ": there are records of the service, but none that a rule "
+					"knows; the state is unknown");
+	else if (verdict == SCAN_WELL && unknown > 0)
+		buf_format(page->out,
+			", but for %zu site%s of which no rule knows a record: the state is "
+			"unknown",
+			unknown, unknown == 1 ? "" : "s");
 	if (verdict == SCAN_UNKNOWN)
 		buf_add_text(page->out, why_unknown(scan));
 	buf_add_text(page->out, "\n");

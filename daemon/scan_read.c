@@ -247,7 +247,7 @@ static bool
 is_asked_for(const struct scan *scan, const char *site)
 {
 	for (const char *const *only = scan->only; *only; only++) {
-		if (strcmp(*only, site) == 0)
+		if (span_equal_nocase(span_of(*only), span_of(site)))
 			return true;
 	}
 	return false;

@@ -3,6 +3,7 @@
 The texts of the service are real; dates, and sentences put behind the dash, are synthetic.
 """
 
+import gzip
 import json
 
 import pytest
@@ -174,3 +175,33 @@ def test_13_explain_says_why_for_each_record(folder):
         (0, "enroll_rejected"), (len(l1()), "sync_forbidden"), (len(pair()), None)]
     assert all(record["why"] for record in records)
     assert aiwatch("explain", path).returncode == 0
+
+
+OTHER = "Asset Intelligence Catalog Sync Service Information: 0 : 6/19/2015 3:00:01 AM: Started.\r\n"
+
+
+def test_14_records_that_no_rule_knows_are_no_good_news(folder):
+    """Given records of the service, none that a rule knows, then that is what is said."""
+    _, code, document, text = scan(folder, OTHER)
+    assert code == 0
+    assert [site["state"] for site in document["sites"]] == ["unknown"]
+    assert text.splitlines()[-1] == ("nothing was recognised: there are records of the service, "
+                                     "but none that a rule knows; the state is unknown")
+    assert "all well" not in text
+    page = aiwatch("scan", "--html", "-", folder + "/CM01/AIUpdateSvc.log").stdout
+    assert "<h1>Nothing was recognised</h1>" in page
+
+
+def test_15_a_rotated_log_that_was_compressed_is_found(folder):
+    """Given what logrotate makes of `extension .log`, `dateext` and `compress`, then it is read."""
+    path = f"{folder}/CM01/AIUpdateSvc-20261123.log.gz"
+    append(f"{folder}/CM01/AIUpdateSvc.log", OTHER)
+    with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
+        file.write(pair())
+
+    done = aiwatch("scan", "--json", "--site", "cm01", folder)
+
+    assert done.returncode == 2
+    (site,) = json.loads(done.stdout)["sites"]
+    assert site["site"] == "CM01"
+    assert [item["file"] for item in site["incidents"][0]["evidence"]] == [path, path]

@@ -12,7 +12,8 @@
 
 #include <cmocka.h>
 
-static const char *const PATTERN[] = {"*AIUpdateSvc.log", "*AIUpdateSvc.log.*", "*AIUpdateSvc.lo_"};
+static const char *const PATTERN[] = {
+	"*AIUpdateSvc.log", "*AIUpdateSvc.log.*", "*AIUpdateSvc-*.log", "*AIUpdateSvc.lo_"};
 
 /* An empty file of that modification time, in the folder of the test. */
 static void
@@ -108,7 +109,8 @@ static void
 t03_folders_are_searched_for_the_names(void **unused)
 {
 	(void)unused;
-	static const char *const ORDER[] = {"d/CM01/{G}AIUpdateSvc.log", "d/CM01/aiupdatesvc.LO_",
+	static const char *const ORDER[] = {"d/CM01/{G}AIUpdateSvc.log",
+		"d/CM01/AIUpdateSvc-20261123.log.gz", "d/CM01/aiupdatesvc.LO_",
 		"d/CM01/AIUpdateSvc.log", "d/CM02/AIUpdateSvc.log"};
 	struct scan_files files = {0};
 	assert_int_equal(mkdir("d", 0700) + mkdir("d/CM01", 0700) + mkdir("d/CM02", 0700), 0);
@@ -117,6 +119,8 @@ t03_folders_are_searched_for_the_names(void **unused)
 	make("d/CM01/AIUpdateSvc.log", 3000);
 	make("d/CM01/aiupdatesvc.LO_", 1000);
 	make("d/CM01/{G}AIUpdateSvc.log", 2000);
+	make("d/CM01/AIUpdateSvc-20261123.log.gz", 900);
+	make("d/CM01/amtopmgr.log.gz", 900);
 	make("d/CM01/amtopmgr.log", 2000);
 	make("d/CM02/AIUpdateSvc.log", 1000);
 	scan_files_add(&files, "d", PATTERN, COUNT(PATTERN));
