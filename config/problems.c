@@ -1,5 +1,6 @@
 #include "config/config.h"
 
+#include "config/mask.h"
 #include "daemon/base/mem.h"
 #include "daemon/base/utf8.h"
 
@@ -56,6 +57,17 @@ add_shown(struct buf *out, struct span s, size_t limit)
 }
 
 static size_t
+count_characters(struct span s)
+{
+	size_t count = 0;
+	for (uint32_t c; s.n > 0; count++) {
+		size_t n = utf8_decode(s, &c);
+		s = span_from(s, n ? n : 1);
+	}
+	return count;
+}
+
+static size_t
 skip_characters(struct span s, size_t count)
 {
 	size_t at = 0;
@@ -74,8 +86,10 @@ add_formatted(struct config_problems *problems, struct config_place place, bool 
 	char *raw;
 	if (vasprintf(&raw, format, args) < 0)
 		abort();
-	struct buf sentence = BUF_INIT;
-	add_shown(&sentence, span_of(raw), 1000);
+	struct buf sentence = BUF_INIT, masked = BUF_INIT;
+	mask_sentence(&masked, span_of(raw));
+	add_shown(&sentence, buf_span(&masked), 1000);
+	buf_fini(&masked);
 	free(raw);
 	problems->item = mem_grow(problems->item, problems->count + 1, sizeof *problems->item);
 	place.file = mem_text(place.file);
@@ -142,8 +156,13 @@ find_line(struct span text, unsigned line, struct span *found)
 
 /* A long line is shown from shortly before the column on. */
 static void
-print_line(struct span line, unsigned column, bool colour, struct buf *out)
+print_line(struct span raw, unsigned raw_column, bool colour, struct buf *out)
 {
+	struct buf masked = BUF_INIT;
+	size_t at = skip_characters(raw, raw_column - 1);
+	mask_line(&masked, raw, &at);
+	struct span line = buf_span(&masked);
+	size_t column = count_characters(span_first(line, at)) + 1;
 	size_t from = column > LINE_SHOWN_MAX - 20 ? column - 60 : 0;
 	buf_add_text(out, "    ");
 	if (from > 0)
@@ -154,6 +173,7 @@ print_line(struct span line, unsigned column, bool colour, struct buf *out)
 	for (size_t i = 0; i < blanks; i++)
 		buf_add_byte(out, ' ');
 	buf_add_text(out, colour ? "\033[32m^\033[0m\n" : "^\n");
+	buf_fini(&masked);
 }
 
 static void

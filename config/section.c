@@ -1,5 +1,6 @@
 #include "config/section.h"
 
+#include "config/mask.h"
 #include "config/suggest.h"
 #include "daemon/base/mem.h"
 
@@ -54,19 +55,6 @@ section_that_knows(const char *name, const char **owner)
 	return NULL;
 }
 
-/* What is written behind such a key may be a secret, even if nobody knows the key. */
-static bool
-sounds_secret(const char *name)
-{
-	static const char *const WORD[] = {
-		"pass", "secret", "token", "auth", "bearer", "basic", "key", "credential"};
-	for (size_t i = 0; i < COUNT(WORD); i++) {
-		if (strcasestr(name, WORD[i]))
-			return true;
-	}
-	return false;
-}
-
 static void
 refuse_key(struct reading *reading, const struct config_section *section, unsigned type,
 	const struct node *name)
@@ -90,7 +78,7 @@ refuse_key(struct reading *reading, const struct config_section *section, unsign
 	else
 		config_problems_add(
 			reading->problems, name->place, false, "unknown key \"%s\"", name->text);
-	if (sounds_secret(name->text))
+	if (mask_is_secret(name->text))
 		config_problems_hide_last(reading->problems);
 }
 
