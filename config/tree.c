@@ -52,19 +52,57 @@ is_tab_at(const struct builder *b, yaml_mark_t mark)
 	return mark.column < rest.n && rest.p[mark.column] == '\t';
 }
 
+/* What libyaml says of the usual slips, and what a person needs to hear instead. */
+static const struct slip {
+	const char *problem, *context; /* context NULL for any */
+	bool at_context;	       /* where it began, not where it was noticed */
+	const char *sentence;
+} SLIP[] = {
+	{"found unknown escape character", NULL, false,
+		"a backslash in double quotes begins an escape; write a pattern in single quotes"},
+	{"did not find expected hexdecimal number", NULL, false,
+		"a backslash in double quotes begins an escape; write a pattern in single quotes"},
+	{"did not find expected alphabetic or numeric character", "while scanning an alias", true,
+		"a text that begins with * must be quoted"},
+	{"did not find expected alphabetic or numeric character", "while scanning an anchor", true,
+		"a text that begins with & must be quoted"},
+	{"found unexpected end of stream", "while scanning a quoted scalar", true,
+		"the quote that begins here is never closed"},
+	{"found character that cannot start any token", NULL, false,
+		"a text that begins with this character must be quoted"},
+	{"mapping values are not allowed in this context", NULL, false,
+		"a colon with a blank behind it begins a value; quote the text in which it stands"},
+};
+
+static const struct slip *
+find_slip(const yaml_parser_t *p)
+{
+	for (size_t i = 0; i < COUNT(SLIP) && p->problem; i++) {
+		const char *context = SLIP[i].context;
+		if (strcmp(SLIP[i].problem, p->problem) == 0 &&
+			(!context || (p->context && strcmp(context, p->context) == 0)))
+			return &SLIP[i];
+	}
+	return NULL;
+}
+
 /* What libyaml says of itself: a problem with its mark, and perhaps what it was reading. */
 static bool
 fail_syntax(struct builder *b)
 {
 	const yaml_parser_t *p = &b->parser;
 	const char *problem = p->problem ? p->problem : "cannot be read";
-	struct config_place place = place_of(b, p->problem_mark);
+	const struct slip *slip = find_slip(p);
+	struct config_place place =
+		place_of(b, slip && slip->at_context ? p->context_mark : p->problem_mark);
 	if (p->error == YAML_READER_ERROR)
 		config_problems_add(b->problems, place_of_byte(b, p->problem_offset), false,
 			"is no YAML: %s", problem);
 	else if (p->error == YAML_SCANNER_ERROR && is_tab_at(b, p->problem_mark))
 		config_problems_add(b->problems, place, false,
 			"is no YAML: a tab stands where blanks must; YAML takes no tab to indent");
+	else if (slip)
+		config_problems_add(b->problems, place, false, "is no YAML: %s", slip->sentence);
 	else if (p->context)
 		config_problems_add(b->problems, place, false, "is no YAML: %s (%s from line %zu)",
 			problem, p->context, p->context_mark.line + 1);

@@ -15,7 +15,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 4096 };
+enum { TEXT_MAX = 4096, WORD_HELD = 4 };
 
 bool
 reading_fail(struct reading *reading, const struct node *node, const struct config_key *key,
@@ -94,18 +94,22 @@ value_expand(const char *text, struct err *err)
 	return NULL;
 }
 
-/* "a, b or c", and "did you mean". */
+/* "a, b or c", and "did you mean": what is near, else what holds the text. */
 static void
 describe_words(const char *const *words, const char *text, struct buf *out)
 {
 	struct suggest suggest = suggest_start(text);
+	const char *holds = NULL;
 	for (size_t i = 0; words[i]; i++) {
 		const char *between = i == 0 ? "" : words[i + 1] ? ", " : " or ";
 		buf_format(out, "%s%s", between, words[i]);
 		suggest_offer(&suggest, words[i]);
+		if (!holds && strlen(text) >= WORD_HELD && strcasestr(words[i], text))
+			holds = words[i];
 	}
-	if (suggest.best)
-		buf_format(out, "; did you mean \"%s\"?", suggest.best);
+	const char *meant = suggest.best ? suggest.best : holds;
+	if (meant)
+		buf_format(out, "; did you mean \"%s\"?", meant);
 }
 
 static bool
