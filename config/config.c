@@ -1,7 +1,9 @@
 #include "config/config.h"
 
+#include "config/input_check.h"
 #include "config/section.h"
 #include "config/shipped.h"
+#include "config/suggest.h"
 #include "daemon/base/mem.h"
 
 #include <errno.h>
@@ -259,6 +261,50 @@ check_json(struct load *load, const struct config_input *input)
 			input->format);
 }
 
+/* Whoever reaches the port reads; only who comes from this host should be able to, unasked. */
+static void
+check_listener(struct load *load)
+{
+	const struct config *config = load->top.config;
+	static const char *const OWN[] = {"127.", "[::1]", "localhost:"};
+	bool is_own = !config->http;
+	for (size_t i = 0; i < COUNT(OWN) && !is_own; i++)
+		is_own = strncasecmp(config->http, OWN[i], strlen(OWN[i])) == 0;
+	if (!is_own)
+		config_problems_add(load->reading.problems, config->http_place, true,
+			"http: whoever reaches %s can read the sites and their evidence: there is "
+			"no "
+			"password; let a proxy ask for one, or a firewall choose who may",
+			config->http);
+}
+
+/* A name that misses a shipped one by a letter or two is a slip more often than a new rule. */
+static void
+check_rule_name(struct load *load, const struct config_rule *rule)
+{
+	const struct config *config = load->top.config;
+	struct suggest suggest = suggest_start(rule->name);
+	for (size_t i = 0; i < config->rule_count; i++) {
+		if (!config->rules[i].place.file)
+			suggest_offer(&suggest, config->rules[i].name);
+	}
+	if (suggest.best && suggest.distance <= 2)
+		config_problems_add(load->reading.problems, rule->place, true,
+			"rule %s is added; did you mean to replace \"%s\"?", rule->name,
+			suggest.best);
+}
+
+/* Decided only of a pattern that is a literal itself. */
+static void
+check_contains(struct load *load, const struct config_rule *rule)
+{
+	if (rule->contains && !strpbrk(rule->pattern, "\\^$.[]|()?*+{}") &&
+		!strstr(rule->pattern, rule->contains))
+		config_problems_add(load->reading.problems, rule->contains_place, true,
+			"contains: no match of the pattern holds \"%s\": the rule never matches",
+			rule->contains);
+}
+
 static void
 check_whole(struct load *load)
 {
@@ -266,6 +312,14 @@ check_whole(struct load *load)
 	struct config_place place = {config->path, 0, 0};
 	for (size_t i = 0; i < config->input_count; i++)
 		check_json(load, &config->inputs[i]);
+	input_check(config, load->reading.problems);
+	for (size_t i = 0; i < config->rule_count; i++) {
+		if (!config->rules[i].place.file)
+			continue;
+		check_rule_name(load, &config->rules[i]);
+		check_contains(load, &config->rules[i]);
+	}
+	check_listener(load);
 	for (size_t i = 0; i < config->sink_count; i++)
 		if (config->sinks[i].type != CONFIG_SINK_STDOUT)
 			check_tls(load, &config->sinks[i]);

@@ -55,6 +55,7 @@ enum config_sink_type {
 
 struct config_input {
 	struct config_place place;
+	struct config_place site_place;
 	char *name;
 	struct config_list paths;
 	char *site;
@@ -79,6 +80,7 @@ struct config_rule {
 	struct config_place pattern_place;
 	struct config_place severity_place;
 	struct config_place cause_place;
+	struct config_place contains_place;
 	char *name;
 	char *event;
 	char *pattern;
@@ -161,6 +163,7 @@ struct config {
 	struct config_maintenance *maintenance;
 	size_t maintenance_count;
 	char *http; /* NULL for off */
+	struct config_place http_place;
 	struct {
 		uint64_t max_alerts;
 		int64_t max_age;

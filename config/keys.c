@@ -67,6 +67,7 @@ static const struct config_key INPUT_KEY[] = {
 	{.name = "site",
 		.type = KEY_TEXT,
 		AT(config_input, site),
+		.place_at = offsetof(struct config_input, site_place),
 		.check = template_check_site,
 		.standard = "\"{host|1|dir}\"",
 		.help = "template of the site's name: {host} of the envelope, {1} {2} what the "
@@ -234,6 +235,7 @@ static const struct config_key RULE_KEY[] = {
 	{.name = "contains",
 		.type = KEY_TEXT,
 		AT(config_rule, contains),
+		.place_at = offsetof(struct config_rule, contains_place),
 		.most = 1024,
 		.is_verbatim = true,
 		.help = "a literal that every match holds; found out where it can be"},
@@ -389,6 +391,7 @@ static const struct config_key TOP_KEY[] = {
 	{.name = "http",
 		.type = KEY_TEXT,
 		AT(config, http),
+		.place_at = offsetof(struct config, http_place),
 		.check = check_listen,
 		.most = LISTEN_MAX,
 		.standard = "null",

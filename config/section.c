@@ -195,26 +195,55 @@ read_item(struct reading *reading, const struct config_section *section, const s
 	return true;
 }
 
+/* Names of a list's items, also of those that are wrong: each has its own. */
+struct names {
+	char **item;
+	unsigned *line;
+	size_t count;
+};
+
+static void
+note_name(struct reading *reading, const struct config_section *section, const void *item,
+	const struct config_place *place, struct names *names)
+{
+	const char *name = item_name(section, item);
+	for (size_t i = 0; name && i < names->count; i++) {
+		if (strcmp(names->item[i], name) != 0)
+			continue;
+		config_problems_add(reading->problems, *place, false,
+			"doubled name \"%s\": the %s on line %u has it", name, section->item,
+			names->line[i]);
+		return;
+	}
+	if (!name)
+		return;
+	names->item[names->count] = mem_text(name);
+	names->line[names->count++] = place->line;
+}
+
+static void
+names_fini(struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->item[i]);
+	free(names->item);
+	free(names->line);
+}
+
 /* Takes the item over: it replaces one of its name, or is added. */
 static void
-put_item(struct reading *reading, const struct config_key *key, void *base, void *item)
+put_item(const struct config_key *key, void *base, void *item)
 {
 	const struct config_section *section = key->section;
 	char **array = target_of(key, base);
 	size_t *count = count_of(key, base);
 	const char *name = item_name(section, item);
-	const struct config_place *place = place_of(item, 0);
 	size_t i = 0;
 	while (i < *count && strcmp(item_name(section, *array + i * section->size), name) != 0)
 		i++;
 	char *slot;
 	if (i < *count) {
 		slot = *array + i * section->size;
-		const struct config_place *other = place_of(slot, 0);
-		if (other->file == place->file && place->file)
-			config_problems_add(reading->problems, *place, false,
-				"doubled name \"%s\": the %s on line %u has it", name,
-				section->item, other->line);
 		fini_values(section, slot);
 	} else {
 		*array = mem_grow(*array, *count + 1, section->size);
@@ -231,19 +260,24 @@ read_items(
 		reading_fail(reading, list, key, "a list is wanted, not %s", node_words(list));
 		return;
 	}
+	struct names names = {mem_array(list->count, sizeof(char *)),
+		mem_array(list->count, sizeof(unsigned)), 0};
 	for (size_t i = 0; i < list->count; i++) {
 		if (*count_of(key, base) >= key->most) {
 			reading_fail(reading, &list->item[i], key,
 				"more than the %u that are taken", (unsigned)key->most);
-			return;
+			break;
 		}
 		char *item = mem_new(key->section->size);
-		if (read_item(reading, key->section, &list->item[i], item))
-			put_item(reading, key, base, item);
+		bool ok = read_item(reading, key->section, &list->item[i], item);
+		note_name(reading, key->section, item, &list->item[i].place, &names);
+		if (ok)
+			put_item(key, base, item);
 		else
 			fini_values(key->section, item);
 		free(item);
 	}
+	names_fini(&names);
 }
 
 /* ---- all kinds ---- */

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void
 write_out(struct buf *text)
@@ -46,11 +47,28 @@ take_arguments(int argc, char **argv, bool *print)
 	return true;
 }
 
+/* Asked here alone: a reload makes no system call on a log's path, for it might hang. */
+static void
+check_folders(const struct config_input *input, struct config_problems *problems)
+{
+	struct stat status;
+	for (size_t i = 0; i < input->paths.count; i++) {
+		const char *path = input->paths.item[i];
+		if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+			config_problems_add(problems, input->place, true,
+				"input %s: %s is a folder; %s/**/*AIUpdateSvc.log are the logs "
+				"below it",
+				input->name, path, path);
+	}
+}
+
 static void
 check_parts(const struct config *config, struct config_problems *problems)
 {
 	ruleset_check(config, problems);
 	sinks_check(config, problems);
+	for (size_t i = 0; i < config->input_count; i++)
+		check_folders(&config->inputs[i], problems);
 }
 
 static int

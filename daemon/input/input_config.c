@@ -25,7 +25,7 @@ config_input_copy(const struct config_input *config)
 {
 	struct config_input *copy = mem_new(sizeof *copy);
 	*copy = *config;
-	copy->place = (struct config_place){0};
+	copy->place = copy->site_place = (struct config_place){0};
 	copy->name = mem_text(config->name);
 	copy->paths = copy_list(&config->paths);
 	copy->site = mem_text(config->site);
