@@ -1,3 +1,4 @@
+#include "config/suggest.h"
 #include "daemon/base/mem.h"
 #include "daemon/verb.h"
 
@@ -54,6 +55,17 @@ close_output(int code)
 	return code ? code : EXIT_OUTPUT;
 }
 
+static int
+unknown_verb(const char *name)
+{
+	struct suggest suggest = suggest_start(name);
+	for (size_t i = 0; verb_at(i); i++)
+		suggest_offer(&suggest, verb_at(i)->name);
+	if (!suggest.best)
+		return usage_error("there is no verb \"%s\"", name);
+	return usage_error("there is no verb \"%s\"; did you mean \"%s\"?", name, suggest.best);
+}
+
 /* Takes `-c FILE` and `-cFILE` out of the arguments, wherever they stand before `--`. */
 static bool
 take_config_path(int *argc, char **argv, const char **path)
@@ -97,7 +109,7 @@ main(int argc, char **argv)
 	}
 	const struct verb *verb = verb_find(argv[1]);
 	if (!verb)
-		return usage_error("there is no verb \"%s\"", argv[1]);
+		return unknown_verb(argv[1]);
 	for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0)
 			continue;

@@ -64,6 +64,15 @@ client_end(struct client *client)
 	free(client);
 }
 
+static uid_t
+user_of(int fd)
+{
+	struct ucred peer = {.uid = (uid_t)-1};
+	socklen_t length = sizeof peer;
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+	return peer.uid;
+}
+
 static void
 client_answer(struct client *client)
 {
@@ -71,7 +80,8 @@ client_answer(struct client *client)
 	json_t *request =
 		json_loadb(client->request.p, client->request.n, JSON_REJECT_DUPLICATES, &trouble);
 	json_t *answer = json_is_object(request)
-				 ? client->control->on_request(client->control->owner, request)
+				 ? client->control->on_request(
+					   client->control->owner, request, user_of(client->fd))
 				 : json_pack("{s:s}", "error",
 					   "the request is not a JSON object on one line");
 	char *text = json_dumps(answer, JSON_COMPACT);

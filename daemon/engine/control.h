@@ -4,6 +4,7 @@
 #include "daemon/base/err.h"
 
 #include <jansson.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 /*
@@ -14,9 +15,9 @@
  */
 struct control;
 
-/* Answers a request (borrowed) with a new reference. Never NULL. */
+/* Answers the request (borrowed) of a process of that user with a new reference. Never NULL. */
 typedef json_t *
-control_on_request(void *owner, const json_t *request);
+control_on_request(void *owner, const json_t *request, uid_t user);
 
 /* Listens; a socket that nobody listens on any more is replaced. NULL with a sentence. */
 struct control *

@@ -121,7 +121,7 @@ engine_arm_rest(struct engine *engine); /* a turn is over */
 
 /* engine_request.c: what the control socket and the web server ask. */
 json_t *
-engine_on_request(void *owner, const json_t *request);
+engine_on_request(void *owner, const json_t *request, uid_t user);
 void
 engine_get_report(void *owner, struct report *report);
 

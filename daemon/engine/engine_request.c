@@ -1,6 +1,7 @@
 #include "daemon/engine/engine_parts.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/engine/alert_json.h"
 
@@ -88,8 +89,26 @@ answer_status(struct engine *engine, const json_t *request)
 	return answer;
 }
 
+/* Who it was: a name would be asked of a directory service, and the loop waits for none. */
+static void
+log_order(const struct engine *engine, const struct engine_order *order, uid_t user)
+{
+	static const char *const DONE[] = {
+		[ENGINE_RESOLVE] = "resolved",
+		[ENGINE_ACK] = "acknowledged",
+		[ENGINE_SILENCE] = "no longer silenced",
+	};
+	char until[TIME_TEXT];
+	int64_t end = correlate_silenced_until(engine->correlate, order->site);
+	bool is_silence = order->word == ENGINE_SILENCE && end != TIME_NONE;
+	log_notice("site %s: %s%s by user %u%s%s", order->site,
+		is_silence ? "silenced until " : DONE[order->word],
+		is_silence ? time_format(end - end % SECOND, until) : "", (unsigned)user,
+		order->reason ? ": " : "", order->reason ? order->reason : "");
+}
+
 static json_t *
-answer_order(struct engine *engine, enum engine_word word, const json_t *request)
+answer_order(struct engine *engine, enum engine_word word, const json_t *request, uid_t user)
 {
 	struct err err = ERR_INIT;
 	const char *name = json_string_value(json_object_get(request, "site"));
@@ -103,11 +122,12 @@ answer_order(struct engine *engine, enum engine_word word, const json_t *request
 		return json_pack("{s:s}", "error", "the request names no site");
 	if (!order.site || !engine_obey(engine, &order, &err))
 		return json_pack("{s:s}", "error", err.text);
+	log_order(engine, &order, user);
 	return engine_status(engine, &order.site, 1);
 }
 
 json_t *
-engine_on_request(void *owner, const json_t *request)
+engine_on_request(void *owner, const json_t *request, uid_t user)
 {
 	static const char *const WORD[] = {
 		[ENGINE_RESOLVE] = "resolve",
@@ -121,7 +141,7 @@ engine_on_request(void *owner, const json_t *request)
 		return engine_answer_outbox(owner, request);
 	for (size_t i = 0; verb && i < COUNT(WORD); i++) {
 		if (strcmp(verb, WORD[i]) == 0)
-			return answer_order(owner, (enum engine_word)i, request);
+			return answer_order(owner, (enum engine_word)i, request, user);
 	}
 	return json_pack("{s:s}", "error", "the request names no verb that the daemon knows");
 }

@@ -165,3 +165,25 @@ def test_11_the_operators_word_is_for_sites_that_are_known(daemon):
     assert (done.returncode, done.stdout) == (0, "CM01: silenced; its state is expired\n")
     assert daemon.site("CM01")["silenced_until"]
     assert first_line(daemon, "cm01")[0] == 2
+
+
+def test_12_the_operators_word_is_in_the_log(daemon):
+    daemon.start()
+    append(daemon.log_path("CM01"), lines.pair())
+    daemon.wait_for_state("CM01", "expired")
+
+    assert daemon.verb("silence", "CM01", "--for", "1h", "--reason", "new server").returncode == 0
+    until = daemon.site("CM01")["silenced_until"]
+    for verb in (["silence", "CM01", "--for", "0"], ["ack", "CM01"], ["resolve", "CM01"]):
+        assert daemon.verb(*verb).returncode == 0
+
+    log, user = daemon.log(), os.getuid()
+    assert f"notice: site CM01: silenced until {until[:19]}Z by user {user}: new server\n" in log
+    for words in ("no longer silenced", "acknowledged", "resolved"):
+        assert f"notice: site CM01: {words} by user {user}\n" in log
+
+
+def test_13_a_verb_that_is_mistyped_is_guessed(daemon):
+    done = daemon.verb("sttaus")
+    assert done.returncode == 64
+    assert 'there is no verb "sttaus"; did you mean "status"?' in done.stderr

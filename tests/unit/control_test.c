@@ -26,9 +26,10 @@ struct server {
 
 /* Echoes the member "say"; fails where there is none. */
 static json_t *
-on_request(void *owner, const json_t *request)
+on_request(void *owner, const json_t *request, uid_t user)
 {
 	(void)owner;
+	assert_int_equal(user, getuid());
 	const char *text = json_string_value(json_object_get(request, "say"));
 	return text ? json_pack("{s:s}", "said", text) : json_pack("{s:s}", "error", "say what");
 }
