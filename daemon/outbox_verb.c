@@ -31,11 +31,16 @@ print_delivery(const json_t *row, bool colour)
 {
 	bool is_dead = strcmp(text_of(row, "state"), "dead") == 0;
 	json_int_t attempts = json_integer_value(json_object_get(row, "attempts"));
-	printf("%s %s%-7s%s %s: %s, since %s, %" JSON_INTEGER_FORMAT " attempt%s\n",
-		text_of(row, "id"), term_style(is_dead ? TERM_RED : TERM_YELLOW, colour),
-		text_of(row, "state"), term_style(TERM_PLAIN, colour), text_of(row, "sink"),
-		text_of(row, "site"), text_of(row, "created_at"), attempts,
-		attempts == 1 ? "" : "s");
+	printf("%s %s%-7s%s %s: %s", text_of(row, "id"),
+		term_style(is_dead ? TERM_RED : TERM_YELLOW, colour), text_of(row, "state"),
+		term_style(TERM_PLAIN, colour), text_of(row, "sink"), text_of(row, "site"));
+	if (text_of(row, "kind")[0])
+		printf(", %s %s", text_of(row, "kind"), text_of(row, "status"));
+	printf(", since %s, %" JSON_INTEGER_FORMAT " attempt%s", text_of(row, "created_at"),
+		attempts, attempts == 1 ? "" : "s");
+	if (text_of(row, "next_try_at")[0])
+		printf(", next try %s", text_of(row, "next_try_at"));
+	printf("\n");
 	if (text_of(row, "last_error")[0])
 		printf("  %s\n", text_of(row, "last_error"));
 }
@@ -140,10 +145,11 @@ const struct verb VERB_OUTBOX = {
 		"shown\n"
 		"  retry         tries the chosen ones now; a dead letter begins anew\n"
 		"  drop          forgets the chosen ones; one that is under way is not dropped\n\n"
-		"  ID…           of alerts, as list shows them\n"
+		"  ID…           of alerts, as list shows them; the first 8 characters are "
+		"enough\n"
 		"  --sink NAME   those of this sink only\n"
 		"  --all         all of them\n"
 		"  --json        one JSON document\n\n"
-		"exit: 0 done, 1 the daemon does not answer, or none of the ids was found\n",
+		"exit: 0 done, 1 the daemon does not answer, or has no alert of such an id\n",
 	.run = run_outbox,
 };

@@ -266,6 +266,17 @@ settle_answers(struct outbox *outbox)
 	outbox->answered.count = 0;
 }
 
+/* Said once when it begins, and once when it is over. */
+static void
+say_failing(struct outlet *outlet, bool fails, const char *why)
+{
+	if (fails && !outlet->fails)
+		log_warning("sink %s does not take alerts now, they wait: %s", outlet->name, why);
+	else if (!fails && outlet->fails)
+		log_notice("sink %s takes alerts again", outlet->name);
+	outlet->fails = fails;
+}
+
 static void
 on_answer(void *owner, const struct sink_answer *answer)
 {
@@ -274,6 +285,8 @@ on_answer(void *owner, const struct sink_answer *answer)
 	struct outbox *outbox = outlet->outbox;
 	row->attempts++;
 	row_set_error(row, answer->outcome == SINK_DELIVERED ? "" : answer->text);
+	say_failing(outlet, answer->outcome == SINK_RETRY || answer->outcome == SINK_MISSED,
+		answer->text);
 	switch (answer->outcome) {
 	case SINK_DELIVERED:
 		outlet->delivered++;

@@ -77,6 +77,7 @@ struct outlet {
 	uint64_t round;	       /* counts the sends that reached the receiver, from 1 */
 	unsigned failed_sites; /* different ones that failed in this round */
 	int64_t hold;	       /* monotonic: no send before it */
+	bool fails;	       /* the last answer was to try again: said */
 	int64_t aged;	       /* monotonic: when the old ones were looked for */
 	uint64_t pending, dead_count, delivered, retried, refused, collapsed;
 	char alarm_id[ALERT_ID_TEXT]; /* of the dead letter that the alarm is about; "" for none */

@@ -8,6 +8,15 @@
 
 /* What goes to the store, what comes back from it, and what the operator does to it. */
 
+static int64_t
+due_of(const struct row *row)
+{
+	const struct lane *lane = row->lane;
+	if (lane->first != row || !lane->slot)
+		return TIME_NONE;
+	return lane->due > lane->outlet->hold ? lane->due : lane->outlet->hold;
+}
+
 static struct delivery
 delivery_of(const struct row *row)
 {
@@ -20,6 +29,7 @@ delivery_of(const struct row *row)
 		.attempts = row->attempts,
 		.created_at = row->created_at,
 		.last_error = row->last_error ? row->last_error->text : NULL,
+		.due = due_of(row),
 	};
 }
 

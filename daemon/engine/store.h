@@ -61,6 +61,7 @@ struct delivery {
 	uint32_t attempts;
 	int64_t created_at;	/* wall; ages are counted from it */
 	const char *last_error; /* NULL for none */
+	int64_t due; /* monotonic: its next try; TIME_NONE where others go first. Not stored */
 };
 
 /* An alert to be kept, and the sinks it is for. It stays while one of its deliveries does. */

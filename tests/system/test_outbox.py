@@ -80,7 +80,8 @@ def test_04_a_wish_that_means_nothing_is_refused(daemon):
     assert daemon.verb("outbox", "forget").returncode == 64
     assert daemon.verb("outbox", "drop").returncode == 64
     assert daemon.verb("outbox", "drop", "--all", "x").returncode == 64
-    assert daemon.verb("outbox", "drop", "no-such-id").returncode == 1
+    missing = daemon.verb("outbox", "drop", "no-such-id")
+    assert (missing.returncode, "the id no-such-id" in missing.stderr) == (1, True)
     unknown = daemon.verb("outbox", "retry", "--sink", "nobody")
     assert (unknown.returncode, "no sink is called nobody" in unknown.stderr) == (1, True)
 
@@ -182,3 +183,45 @@ def test_09_an_id_that_is_no_utf8_means_none_and_not_all(daemon, receiver):
     assert outbox(daemon, "list")["count"] == 1
     assert daemon.verb("status", "caf\udce9").returncode == 3
     assert daemon.verb("resolve", "caf\udce9").returncode == 64
+
+
+def test_10_the_list_says_what_waits_and_until_when(daemon, receiver):
+    """Given one that is dead and one that is tried again, then each says what it is."""
+    receiver.answers += [400]
+    daemon.configure(sinks=[webhook(receiver)])
+    daemon.start()
+    append(daemon.log_path("CM01"), lines.pair())
+    wait_for_dead(daemon, 1)
+    receiver.answers += [503] * 1000
+    append(daemon.log_path("CM02"), lines.l3())
+    receiver.wait_for(1, site="CM02")
+
+    def rows():
+        found = outbox(daemon, "list")["deliveries"]
+        return len(found) == 2 and found[1]["next_try_at"] and found
+    dead, waits = wait_until(rows, "one waits for its next try")
+    assert (dead["kind"], dead["status"]) == ("certificate_expired", "firing")
+    assert (waits["kind"], waits["status"]) == ("certificate_suspect", "firing")
+    assert dead["next_try_at"] is None
+    shown = daemon.verb("outbox", "list").stdout
+    assert "hook: CM01, certificate_expired firing, since" in shown
+
+    assert daemon.verb("outbox", "drop", dead["id"][:7]).returncode == 1
+    assert outbox(daemon, "drop", dead["id"][:8])["count"] == 1
+    assert [row["site"] for row in outbox(daemon, "list")["deliveries"]] == ["CM02"]
+
+
+def test_11_a_sink_that_fails_and_works_again_is_in_the_log_once(daemon, receiver):
+    receiver.answers += [503, 503, 400]
+    daemon.configure(sinks=[webhook(receiver)])
+    daemon.start()
+    append(daemon.log_path("CM01"), lines.pair())
+    wait_for_dead(daemon, 1)
+    assert outbox(daemon, "drop", "--all")["count"] == 1
+    append(daemon.log_path("CM01"), lines.l2())
+    wait_until(lambda: "has no dead letters any more" in daemon.log(), "the end is told")
+
+    log = daemon.log()
+    assert log.count("sink hook does not take alerts now, they wait: HTTP 503") == 1
+    assert log.count("notice: sink hook takes alerts again") == 1
+    assert "over (operator)" not in log
