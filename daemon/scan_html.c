@@ -134,6 +134,8 @@ range_of(const struct scan *scan)
 static double
 place(const struct range *range, int64_t time)
 {
+	if (time == TIME_NONE)
+		return 0;
 	double share = (double)(time - range->from) / (double)(range->to - range->from);
 	return share < 0 ? 0 : share > 1 ? WIDTH : share * WIDTH;
 }

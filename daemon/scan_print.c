@@ -225,7 +225,10 @@ add_site(struct page *page, const struct scan_site *site)
 		char text[TIME_TEXT];
 		buf_format(page->out, " since %s", time_format(site->since, text));
 	} else {
-		buf_add_text(page->out, ": no record that a rule knows");
+		buf_add_text(page->out, site->state == SITE_UNKNOWN
+						? ": no record that a rule knows"
+						: " since: not known, for no date in its lines "
+						  "can be read one way only");
 	}
 	buf_add_text(page->out, "\n");
 	if (site->left_out)

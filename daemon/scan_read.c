@@ -243,6 +243,22 @@ note_view(void *owner, const struct site_view *view)
 	free(alert.summary);
 }
 
+/* What has no date of its own has the time of this scan, which says nothing of when it was. */
+static void
+forget_reading_times(struct scan *scan)
+{
+	for (struct scan_site *site = scan->sites; site; site = site->hh.next) {
+		if (site->since == scan->now)
+			site->since = TIME_NONE;
+		if (site->trouble.started_at == scan->now)
+			site->trouble.started_at = TIME_NONE;
+		for (size_t i = 0; i < site->incident_count; i++) {
+			if (site->incident[i].started_at == scan->now)
+				site->incident[i].started_at = TIME_NONE;
+		}
+	}
+}
+
 static bool
 is_asked_for(const struct scan *scan, const char *site)
 {
@@ -294,6 +310,7 @@ scan_read(struct scan *scan)
 	correlate_tick(scan->correlate, scan->now + scan->config->correlation.window, &outcome);
 	take_outcome(scan, &outcome);
 	correlate_each(scan->correlate, note_view, scan);
+	forget_reading_times(scan);
 	if (scan->only)
 		keep_what_is_asked_for(scan);
 }

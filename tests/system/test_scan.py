@@ -205,3 +205,15 @@ def test_15_a_rotated_log_that_was_compressed_is_found(folder):
     (site,) = json.loads(done.stdout)["sites"]
     assert site["site"] == "CM01"
     assert [item["file"] for item in site["incidents"][0]["evidence"]] == [path, path]
+
+
+def test_16_no_date_is_not_the_time_of_the_scan(folder):
+    """Given dates that may be two days each, then since when is not known."""
+    _, code, document, text = scan(folder, pair("4/5/2015 3:00:01 AM"))
+
+    assert code == 2
+    (site,) = document["sites"]
+    assert (site["since"], site["incidents"][0]["started_at"]) == (None, None)
+    assert "CM01  expired since: not known" in text and "(no date read)" in text
+    page = aiwatch("scan", "--html", "-", folder + "/CM01/AIUpdateSvc.log").stdout
+    assert "no readable time" in page
