@@ -1,12 +1,15 @@
 #include "config/config.h"
+#include "daemon/base/mem.h"
 #include "daemon/ruleset.h"
 #include "daemon/setup.h"
 #include "daemon/sink/sink.h"
 #include "daemon/verb.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void
 write_out(struct buf *text)
@@ -71,17 +74,29 @@ check_parts(const struct config *config, struct config_problems *problems)
 		check_folders(&config->inputs[i], problems);
 }
 
+/* What is printed may be read from elsewhere: paths in it start at the root. To be freed. */
+static char *
+absolute(const char *path)
+{
+	char *folder = path && *path != '/' ? get_current_dir_name() : NULL;
+	char *whole = folder ? mem_format("%s/%s", folder, path) : mem_text(path);
+	free(folder);
+	return whole;
+}
+
 static int
 run_check_config(const char *config_path, int argc, char **argv)
 {
 	bool print = false;
 	if (!take_arguments(argc, argv, &print))
 		return verb_usage_error(&VERB_CHECK_CONFIG, "only --print is taken");
-	const char *path = config_find(config_path);
-	if (!path)
+	const char *found = config_find(config_path);
+	if (!found)
 		fprintf(stderr, "aiwatch: no %s: the defaults are used\n", CONFIG_DEFAULT_PATH);
 	struct config_problems problems;
+	char *path = print ? absolute(found) : mem_text(found);
 	struct config *config = config_load_checked(path, check_parts, &problems);
+	free(path);
 	setup_print_problems(&problems);
 	config_problems_fini(&problems);
 	if (!config)

@@ -223,3 +223,26 @@ def test_24_a_configuration_of_any_name_is_shown_by_status(daemon):
     daemon.configure()
     daemon.start()
     assert daemon.status()["config"]["path"] == daemon.folder + "/aiw?tch.yml"
+
+
+def test_25_what_is_printed_holds_elsewhere(folder, monkeypatch):
+    """Given a configuration that is named from its own folder, then its paths start at the root."""
+    os.makedirs(folder + "/etc")
+    write(folder + "/etc/secret", "abc")
+    os.chmod(folder + "/etc/secret", 0o600)
+    write(folder + "/etc/aiwatch.yml", "state: here\nsinks: [{name: a, type: webhook, "
+          "url: 'https://a.example/', bearer: {file: secret}}]\n")
+    monkeypatch.chdir(folder)
+
+    done = aiwatch("-c", "etc/aiwatch.yml", "check-config", "--print")
+
+    assert done.returncode == 0, done.stderr
+    assert f"state: {folder}/etc/here\n" in done.stdout
+    assert f"bearer: {{file: {folder}/etc/secret}}" in done.stdout
+
+
+def test_26_a_path_that_is_a_folder_is_told(folder):
+    path = write(folder + "/aiwatch.yml", f"inputs: [{{name: a, paths: [{folder}]}}]\n")
+    done = aiwatch("-c", path, "check-config")
+    assert done.returncode == 0
+    assert f"warning: input a: {folder} is a folder" in done.stderr
