@@ -166,8 +166,8 @@ static void
 shut_down(struct engine *engine)
 {
 	sd_notify(0, "STOPPING=1");
-	queue_close(engine->queue);
 	engine->left_behind = !inputs_stop(engine->inputs, clock_monotonic() + STOP_DEADLINE);
+	queue_close(engine->queue);
 	while (engine_take_batches(engine))
 		;
 	engine->store_retry_at = 0;

@@ -24,6 +24,10 @@
 enum { STATUS_FILES = 1000 };
 #define STATUS_AGE SECOND
 
+/* How long news of no more than that bytes were read may wait for more of it, and how much. */
+#define HOLD_TIME (SECOND / 10)
+enum { HOLD_POSITIONS = 32, HOLD_CHUNKS = 64 };
+
 /* A thread that shows no sign of life for so long hangs; if it worked so much meanwhile, not in the
  * kernel. */
 #define HANG_AFTER (30 * SECOND)
@@ -44,6 +48,8 @@ struct input {
 	struct queue *queue;
 	struct follow *follow;
 	uint64_t serial;
+	struct batch *batch; /* being filled, or NULL */
+	int64_t begun_at;    /* when it was begun */
 	pthread_t thread;
 	bool running;
 	int wake_fd;
@@ -179,13 +185,42 @@ put(struct input *input, struct batch *batch)
 	return false;
 }
 
+/* A file that is written to a thousand times a second need not wake the engine as often. */
+static bool
+may_hold(const struct input *input, int64_t now)
+{
+	const struct batch *batch = input->batch;
+	return now < input->begun_at + HOLD_TIME && batch->position_count <= HOLD_POSITIONS &&
+	       batch->ledger_count <= HOLD_CHUNKS && !batch->forgotten_count &&
+	       !batch->sighting_count && !batch->active_site_count && !batch->backlog_ended_count &&
+	       !batch->gap_count;
+}
+
+static void
+begin_batch(struct input *input, int64_t now)
+{
+	if (!input->batch) {
+		input->batch = batch_new(input, TIME_NONE);
+		input->batch->serial = input->serial + 1;
+		input->begun_at = now;
+	}
+	input->batch->read_at = clock_wall();
+}
+
+static void
+drop_batch(struct input *input)
+{
+	batch_free(input->batch);
+	input->batch = NULL;
+}
+
 /* True where there is more to do at once. */
 static bool
 turn(struct input *input)
 {
 	int64_t now = clock_monotonic();
-	struct batch *batch = batch_new(input, clock_wall());
-	batch->serial = input->serial + 1;
+	begin_batch(input, now);
+	struct batch *batch = input->batch;
 	input->progress_at = now;
 	take_order(input);
 	follow_committed(input->follow, input->committed);
@@ -195,11 +230,13 @@ turn(struct input *input)
 	input->status_is_old = true;
 	publish(input, clock_monotonic());
 	if (batch_is_empty(batch)) {
-		batch_free(batch);
+		drop_batch(input);
+	} else if (!more && may_hold(input, now)) {
+		return false;
 	} else if (put(input, batch)) {
+		input->batch = NULL;
 		input->serial++;
 	} else {
-		batch_free(batch);
 		input->stop = true;
 	}
 	return more && !input->stop;
@@ -214,7 +251,9 @@ wait_for_hint(struct input *input)
 	};
 	int64_t now = clock_monotonic();
 	int64_t until = follow_next_due(input->follow);
-	int64_t stale = input->status_at + STATUS_AGE;
+	int64_t stale = input->status_at + STATUS_AGE, held = input->begun_at + HOLD_TIME;
+	if (input->batch && held < until)
+		until = held;
 	if (input->status_is_old && stale < until)
 		until = stale;
 	int64_t wait = until > now ? until - now : 0;
@@ -238,6 +277,8 @@ run(void *owner)
 		if (!turn(input) && !input->stop)
 			wait_for_hint(input);
 	}
+	if (input->batch && queue_put_within(input->queue, input->batch, 0))
+		input->batch = NULL;
 	pthread_mutex_lock(&input->lock);
 	input->has_ended = true;
 	pthread_cond_signal(&input->end);
@@ -389,6 +430,7 @@ input_free(struct input *input)
 	if (!input)
 		return;
 	free_order(input->order);
+	drop_batch(input);
 	follow_free(input->follow);
 	pthread_cond_destroy(&input->end);
 	pthread_mutex_destroy(&input->lock);
