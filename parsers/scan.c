@@ -188,7 +188,7 @@ first_of(const struct scan *scan, struct span block, size_t from, size_t i, uint
 #ifdef __x86_64__
 
 #define AVX2 __attribute__((target("avx2")))
-#define VBMI __attribute__((target("avx512bw,avx512vbmi")))
+#define VBMI __attribute__((target("avx512bw,avx512vbmi,popcnt")))
 
 /* The groups that may stand at each of 32 places. */
 AVX2 static inline __m256i
@@ -303,6 +303,20 @@ count_avx2(struct span block)
 	return lines;
 }
 
+VBMI static size_t
+count_vbmi(struct span block)
+{
+	const __m512i newline = _mm512_set1_epi8('\n');
+	size_t lines = 0, i = 0;
+	for (; block.n - i >= 64; i += 64) {
+		__m512i bytes = _mm512_loadu_si512(block.p + i);
+		lines += (size_t)__builtin_popcountll(_mm512_cmpeq_epi8_mask(bytes, newline));
+	}
+	for (; i < block.n; i++)
+		lines += block.p[i] == '\n';
+	return lines;
+}
+
 #endif
 
 size_t
@@ -323,7 +337,10 @@ size_t
 scan_count_lines(struct span block)
 {
 #ifdef __x86_64__
-	if (__builtin_cpu_supports("avx2"))
+	enum scan_means means = best_means();
+	if (means == SCAN_VBMI)
+		return count_vbmi(block);
+	if (means == SCAN_AVX2)
 		return count_avx2(block);
 #endif
 	size_t lines = 0;

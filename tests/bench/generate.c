@@ -16,22 +16,23 @@
 
 #define SOURCE "Asset Intelligence Catalog Sync Service "
 
-static const char *const HOST[] = {
-	"BREMEN", "WIEN", "DRESDEN", "ESSEN", "MAINZ", "WEIMAR", "KIEL", "LEIPZIG", "BERN", "GRAZ"};
+static const char *const HOST[] = {"WIEN", "EMDEN", "WEIMAR", "ESSEN", "WERDER", "ERFURT",
+	"EISENACH", "WETZLAR", "BREMEN", "DRESDEN"};
 
 struct record {
 	const char *severity, *text;
 };
 
+/* What is published of the service are warnings and errors. */
 static const struct record ORDINARY[] = {
-	{"Information", "Polling the Web service for work, synthetic"},
+	{"Warning", "Web service is polled for work, synthetic"},
 	{"Information", "Catalog version 1027 stands, synthetic"},
-	{"Verbose", "Next poll in 900 seconds, synthetic"},
-	{"Information", "Work queue holds 0 items, synthetic"},
+	{"Warning", "Waiting for the Web service, synthetic"},
+	{"Error", "Exception while the work queue was read, synthetic"},
+	{"Warning", "Enrolment is not due, synthetic"},
+	{"Information", "End of cycle, next poll in 900 seconds, synthetic"},
 	{"Warning", "Proxy settings are read anew, synthetic"},
-	{"Information", "Waiting for the site server, synthetic"},
-	{"Information", "Loaded 14 inventory classes, synthetic"},
-	{"Verbose", "End of cycle, synthetic"},
+	{"Error", "Empty answer of the Web service, synthetic"},
 };
 
 static const struct record EVENT[] = {
