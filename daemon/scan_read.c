@@ -4,11 +4,18 @@
 #include "daemon/base/mem.h"
 #include "daemon/engine/outcome.h"
 #include "daemon/input/site_name.h"
+#include "daemon/scan_ahead.h"
 #include "daemon/source.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { BLOCK = 256 * 1024 };
+
+/* A thread that reads ahead is worth its start. */
+static const off_t AHEAD_FROM = 8 << 20;
 
 /* Of a site's incidents that many are kept, and so many of the last can change. */
 enum { INCIDENTS_MAX = 1000, INCIDENTS_SLACK = 200, TROUBLES_OPEN = 4 };
@@ -144,34 +151,84 @@ input_for(struct scan *scan, const char *absolute, struct glob_captures *capture
 	return &scan->input[scan->input_named ? 0 : scan->input_count - 1];
 }
 
-/* Feeds the reader block by block; what it leaves stands in front of the next. */
+/* A source block by block; in front of each there are `slack` bytes of room. */
+struct blocks {
+	struct source *source;
+	struct scan_ahead *ahead; /* of a large plain file, else NULL */
+	char *room;		  /* where ahead is NULL */
+	size_t slack;
+};
+
+static void
+blocks_init(struct blocks *blocks, struct source *source, size_t slack)
+{
+	struct stat status;
+	*blocks = (struct blocks){.source = source, .slack = slack};
+	if (!source->archive && fstat(source->fd, &status) == 0 && S_ISREG(status.st_mode) &&
+		status.st_size >= AHEAD_FROM)
+		blocks->ahead = scan_ahead_start(source->fd, BLOCK, slack);
+	if (!blocks->ahead)
+		blocks->room = mem_array(slack + BLOCK, 1);
+}
+
+static void
+blocks_fini(struct blocks *blocks)
+{
+	scan_ahead_stop(blocks->ahead);
+	free(blocks->room);
+}
+
+/* As source_read; what it gives lasts until the next call. */
+static ssize_t
+next_block(struct blocks *blocks, char **bytes, struct err *err)
+{
+	*bytes = blocks->room ? blocks->room + blocks->slack : NULL;
+	if (!blocks->ahead)
+		return source_read(blocks->source, *bytes, BLOCK, err);
+	ssize_t got = scan_ahead_next(blocks->ahead, bytes);
+	if (got < 0)
+		err_system(err, errno, "cannot read on at byte %" PRIu64, blocks->source->done);
+	else
+		blocks->source->done += (uint64_t)got;
+	return got;
+}
+
+/* Feeds the reader block by block; what it leaves stands in front of the next. What would not fit
+ * there, NULs in truth, is taken for the end. */
 static bool
 read_source(struct reading *reading, struct reader *reader, struct source *source, uint64_t before,
 	struct err *err)
 {
 	struct scan *scan = reading->scan;
-	size_t room = BLOCK + 4 * reading->input->max_line, kept = 0;
+	struct blocks blocks;
 	struct reader_state state = {0};
 	struct reader_counts counts = {0};
-	char *bytes = mem_array(room, 1);
+	struct buf rest = BUF_INIT;
 	uint64_t at = 0;
 	ssize_t got;
+	blocks_init(&blocks, source, 4 * reading->input->max_line);
 	do {
-		size_t more = room - kept < BLOCK ? room - kept : BLOCK;
-		got = source_read(source, bytes + kept, more, err);
-		size_t n = kept + (got > 0 ? (size_t)got : 0);
-		bool last = got <= 0 || n == room;
-		size_t used = reader_feed(reader, &state, (struct span){bytes, n}, at, last,
+		char *bytes;
+		got = next_block(&blocks, &bytes, err);
+		size_t n = rest.n + (got > 0 ? (size_t)got : 0);
+		bytes -= rest.n;
+		if (rest.n)
+			memcpy(bytes, rest.p, rest.n);
+		size_t used = reader_feed(reader, &state, (struct span){bytes, n}, at, got <= 0,
 			scan->now, on_record, reading, &counts);
+		if (n - used > blocks.slack)
+			used += reader_feed(reader, &state, (struct span){bytes + used, n - used},
+				at + used, true, scan->now, on_record, reading, &counts);
 		at += used;
-		kept = n - used;
-		memmove(bytes, bytes + used, kept);
+		buf_clear(&rest);
+		buf_add(&rest, bytes + used, n - used);
 		take_outcome(scan, &reading->outcome);
 		if (scan->progress)
 			scan->progress(
 				scan->progress_owner, before + source->done, scan->files.bytes);
 	} while (got > 0 && !(reading->glance && reading->seen && reading->site));
-	free(bytes);
+	buf_fini(&rest);
+	blocks_fini(&blocks);
 	if (!reading->glance)
 		*reading->result = (struct scan_result){at, counts.lines, counts.records,
 			reader_encoding_name(&state), envelope_name(state.format)};
