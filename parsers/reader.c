@@ -305,19 +305,46 @@ take(struct feed *feed, const struct line *line)
 	return true;
 }
 
-/* Whether every record of the service is worth a full look: the first, and as long as a date could
- * be read both ways, those by which the file may tell day and month apart. */
+/* As long as a date could be read both ways, records tell day and month apart: all of those at the
+ * file's beginning, behind it the one across each border of so many bytes, so that a large file
+ * that never tells is not taken apart line by line. */
+enum { ASK_ALL_BEFORE = 256 * 1024, ASK_EACH = 64 * 1024 };
+
 static bool
-is_curious(const struct reader_state *state)
+is_undecided(const struct reader_state *state)
 {
-	bool is_undecided = state->date.order == DATE_ORDER_UNKNOWN && state->date.first;
-	return !state->seen || is_undecided;
+	return state->date.order == DATE_ORDER_UNKNOWN && state->date.first;
 }
 
 static bool
-wants_names(const struct feed *feed)
+is_asked(const struct line *line)
 {
-	return feed->reader->look == READER_SERVICE || is_curious(feed->state);
+	return line->offset < ASK_ALL_BEFORE ||
+	       line->offset / ASK_EACH < (line->offset + line->length - 1) / ASK_EACH;
+}
+
+/* Whether a record of the service in this line is worth a full look. */
+static bool
+is_curious(const struct reader_state *state, const struct line *line)
+{
+	return !state->seen || (is_undecided(state) && is_asked(line));
+}
+
+static bool
+wants_all_names(const struct feed *feed)
+{
+	uint64_t offset = feed->lines.at + feed->lines.place;
+	return feed->reader->look == READER_SERVICE || !feed->state->seen ||
+	       (is_undecided(feed->state) && offset < ASK_ALL_BEFORE);
+}
+
+/* Where the next border lies, the bytes' end where it is not among them. */
+static size_t
+next_border(const struct lines *lines)
+{
+	uint64_t offset = lines->at + lines->place;
+	uint64_t border = (offset / ASK_EACH + 1) * ASK_EACH - lines->at;
+	return border < lines->bytes.n ? (size_t)border : lines->bytes.n;
 }
 
 /* Where a rule's literal stands next. */
@@ -341,17 +368,20 @@ next_name(struct feed *feed, size_t from)
 	return feed->name;
 }
 
-/* To where a line that is worth a look begins: one that holds a literal of a rule, or the
- * service's name. */
+/* To where a line that is worth a look begins: one that holds a literal of a rule, the service's
+ * name, or a border. */
 static void
 pass_to_hit(struct feed *feed)
 {
 	struct lines *lines = &feed->lines;
 	if (lines_may_be_counted(lines))
 		return;
-	size_t hit = next_hit(feed, lines->place);
-	size_t name = wants_names(feed) ? next_name(feed, lines->place) : hit;
-	lines_pass(lines, name < hit ? name : hit);
+	size_t hit = next_hit(feed, lines->place), other = hit;
+	if (wants_all_names(feed))
+		other = next_name(feed, lines->place);
+	else if (is_undecided(feed->state))
+		other = next_border(lines);
+	lines_pass(lines, other < hit ? other : hit);
 }
 
 static bool
@@ -403,9 +433,10 @@ take_hit(struct feed *feed, const struct line *line)
 {
 	if (holds_literal(feed, line))
 		return take(feed, line);
-	if (!wants_names(feed) || !holds_name(feed, line))
+	bool curious = is_curious(feed->state, line);
+	if (!(curious || feed->reader->look == READER_SERVICE) || !holds_name(feed, line))
 		return true;
-	if (is_curious(feed->state))
+	if (curious)
 		return take(feed, line);
 	take_name(feed, line);
 	return true;
