@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { BLOCKS = 4 };
+enum { BLOCKS = 3 };
 
 /*
  * 1. Blocks first … first + filled - 1 (modulo BLOCKS) are the reader's to hand out, all others the

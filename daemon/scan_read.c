@@ -14,8 +14,10 @@
 
 enum { BLOCK = 256 * 1024 };
 
-/* A thread that reads ahead is worth its start. */
+/* From that size on a thread that reads ahead is worth its start; its blocks are larger, as handing
+ * one over costs. */
 static const off_t AHEAD_FROM = 8 << 20;
+enum { AHEAD_BLOCK = 2 * BLOCK };
 
 /* Of a site's incidents that many are kept, and so many of the last can change. */
 enum { INCIDENTS_MAX = 1000, INCIDENTS_SLACK = 200, TROUBLES_OPEN = 4 };
@@ -166,7 +168,7 @@ blocks_init(struct blocks *blocks, struct source *source, size_t slack)
 	*blocks = (struct blocks){.source = source, .slack = slack};
 	if (!source->archive && fstat(source->fd, &status) == 0 && S_ISREG(status.st_mode) &&
 		status.st_size >= AHEAD_FROM)
-		blocks->ahead = scan_ahead_start(source->fd, BLOCK, slack);
+		blocks->ahead = scan_ahead_start(source->fd, AHEAD_BLOCK, slack);
 	if (!blocks->ahead)
 		blocks->room = mem_array(slack + BLOCK, 1);
 }
