@@ -7,6 +7,8 @@ $(BENCH_TOOLS): $(BUILD)/bench/%: tests/bench/%.c $(LIBRARY) $(BUILD)/flags
 	$(call Q,CC)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBRARY) -Wl,--as-needed $(LDLIBS)
 
 .PHONY: bench
-bench: all $(BENCH_TOOLS) ## speed and memory, each beside a peer's; writes build/bench/results.*
+bench: ## speed and memory, each beside a peer's; writes build/bench/results.*
+	@packaging/deps.sh build demo
+	@$(MAKE) all $(BENCH_TOOLS)
 	@tests/rotation/fetch-peers.sh $(BUILD)/peers
 	@BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/run.py $(BENCH)
