@@ -309,6 +309,8 @@ folder_list(struct follow *follow, struct folder *folder)
 		if (folder->watch >= 0 && watch != folder->watch)
 			watch_remove(follow->watch, folder->watch);
 		folder->watch = watch;
+		if (watch < 0)
+			follow_sweep_soon(follow);
 		folder->present = true;
 		folder->blind = watch_blindness(folder->path) != NULL;
 		folder->changed_at = look.changed_at;
