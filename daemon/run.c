@@ -1,4 +1,5 @@
 #include "daemon/base/log.h"
+#include "daemon/base/mem.h"
 #include "daemon/engine/engine.h"
 #include "daemon/setup.h"
 #include "daemon/verb.h"
@@ -50,6 +51,7 @@ run(const char *config_path, int argc, char **argv)
 		return verb_usage_error(&VERB_RUN, "\"%s\" is not wanted", argv[optind]);
 	block_signals();
 	raise_limit();
+	mem_return_large();
 	struct config *config = setup_config(config_path, false);
 	if (!config)
 		return EXIT_CONFIG;

@@ -1,5 +1,6 @@
 #include "daemon/base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,4 +59,16 @@ mem_format(const char *format, ...)
 	if (n < 0)
 		abort();
 	return text;
+}
+
+void
+mem_return_large(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+}
+
+void
+mem_trim(void)
+{
+	malloc_trim(0);
 }

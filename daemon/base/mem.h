@@ -24,4 +24,13 @@ mem_format(const char *format, ...) __attribute__((format(printf, 1, 2), returns
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Large blocks go back to the system when they are freed, whatever was freed before. Once, early.
+ */
+void
+mem_return_large(void);
+
+/* Gives back to the system what is free now. */
+void
+mem_trim(void);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/mem.h"
 
 #define REST	    SECOND /* without a turn */
 #define REST_WITHIN MINUTE /* of the first commit */
@@ -35,6 +36,7 @@ on_rest(sd_event_source *source, uint64_t at, void *owner)
 		log_warning("%s", err.text);
 	engine->rest_failed = !ok;
 	engine->written_at = 0;
+	mem_trim();
 	bool keeps = !store_is_memory(engine->store);
 	if (keeps && !engine->store_keeps)
 		engine->store_trouble[0] = '\0';
