@@ -15,6 +15,8 @@
 
 #define PLENTY_AFTER (10 * SECOND) /* then it is said that the shortage is over */
 
+enum { CANDIDATES = 64 }; /* looked at for one to be closed */
+
 bool
 descriptor_is_short(int code)
 {
@@ -60,15 +62,18 @@ is_spare(const struct generation *generation)
 	       object_is_unchanged(&generation->seen, &look);
 }
 
+/* What may not be closed goes behind the others, so that it is not looked at each time. */
 static bool
 close_unused(struct follow *follow, size_t left)
 {
-	struct generation *at, *next;
-	DL_FOREACH_SAFE (follow->open, at, next) {
-		if (follow->open_count <= left)
-			break;
-		if (is_spare(at))
-			generation_close(follow, at);
+	for (int i = 0; i < CANDIDATES && follow->open_count > left; i++) {
+		struct generation *first = follow->open;
+		if (is_spare(first)) {
+			generation_close(follow, first);
+			continue;
+		}
+		DL_DELETE(follow->open, first);
+		DL_APPEND(follow->open, first);
 	}
 	return follow->open_count <= left;
 }

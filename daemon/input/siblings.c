@@ -88,8 +88,8 @@ sibling_is_named(const struct follow *follow, const struct stream *stream, struc
 {
 	const struct config_list *rotated = &follow->config->rotated;
 	for (size_t i = 0; i < rotated->count; i++) {
-		if (!strchr(rotated->item[i], '/') &&
-			is_named(rotated->item[i], stream->name, name))
+		if (is_named(rotated->item[i], stream->name, name) &&
+			!strchr(rotated->item[i], '/'))
 			return true;
 	}
 	return false;
