@@ -14,7 +14,7 @@ has_rest(const struct generation *generation, int fd, uint64_t size)
 		return true;
 	uint64_t offset = generation->position.offset;
 	uint64_t n = size - offset < generation->partial ? size - offset : generation->partial;
-	return content_is_equal(generation->fd, fd, offset, n);
+	return stream_is_equal(generation->stream, generation->fd, fd, offset, n);
 }
 
 static void
@@ -67,13 +67,15 @@ adopt_open_own(struct follow *follow, const struct generation *generation)
 }
 
 static bool
-is_equal_so_far(int own, int fd, uint64_t size)
+is_equal_so_far(struct stream *stream, int own, int fd, uint64_t size)
 {
 	struct object_look look;
-	if (!object_look_into(own, &look))
+	if (!object_look_into(own, &look)) {
+		stream->unreadable = true;
 		return false;
+	}
 	uint64_t common = look.size < size ? look.size : size;
-	return common > 0 && content_is_equal(own, fd, 0, common);
+	return common > 0 && stream_is_equal(stream, own, fd, 0, common);
 }
 
 /*
@@ -93,7 +95,7 @@ is_copy_of_live(struct follow *follow, struct generation *generation, int fd, ui
 	int own = generation->fd >= 0 ? generation->fd : adopt_open_own(follow, generation);
 	if (own < 0)
 		return generation->position.offset > 0;
-	bool is_copy = is_equal_so_far(own, fd, size);
+	bool is_copy = is_equal_so_far(generation->stream, own, fd, size);
 	if (!is_copy && generation_verify(follow, generation, own) != CONTENT_WHOLE) {
 		generation->stream->older_waits = generation->stream->siblings_due = true;
 		stream_set_busy(follow, generation->stream);
@@ -147,7 +149,7 @@ compare_plain(struct follow *follow, struct stream *stream, const struct sibling
 			kind = ADOPT_UNDECIDED;
 		/* Its own descriptor is read first. */
 		if (generation->fd >= 0 && !generation->at_end) {
-			if (!is_equal_so_far(generation->fd, fd, look->size))
+			if (!is_equal_so_far(stream, generation->fd, fd, look->size))
 				continue;
 			kind = ADOPT_UNDECIDED;
 			stream->older_waits = true;
@@ -170,7 +172,7 @@ compare_plain(struct follow *follow, struct stream *stream, const struct sibling
 	return kind;
 }
 
-void
+bool
 adopt_packed(struct follow *follow, struct generation *generation, const struct sibling *sibling,
 	int fd, const struct object_look *look)
 {
@@ -178,7 +180,7 @@ adopt_packed(struct follow *follow, struct generation *generation, const struct 
 	uint64_t size = position->size, whole;
 	int rest = packed_open_rest(generation, fd, &whole);
 	if (rest < 0)
-		return;
+		return false;
 	log_info("%s: goes on in %s at %llu", position->path, sibling->path,
 		(unsigned long long)position->offset);
 	generation_set_object(follow, generation, &sibling->key, look, sibling->path);
@@ -187,7 +189,7 @@ adopt_packed(struct follow *follow, struct generation *generation, const struct 
 	generation->proven = true;
 	if (whole <= position->offset && position->state == GENERATION_DONE) {
 		close(rest);
-		return;
+		return true;
 	}
 	generation_set_fd(follow, generation, rest);
 	generation->at_end = false;
@@ -195,6 +197,7 @@ adopt_packed(struct follow *follow, struct generation *generation, const struct 
 		follow, generation, GENERATION_DRAINING, "its rest stands in a packed copy");
 	generation->size_at_rotation = whole;
 	stream_set_ready(follow, generation->stream);
+	return true;
 }
 
 /* Its generation is one whose own object is gone, and that has been read up. */
@@ -222,8 +225,8 @@ compare_packed(struct follow *follow, struct stream *stream, const struct siblin
 			note_longer_copy(follow, generation);
 		if (!is_gone(generation) || (generation->fd >= 0 && !generation->at_end))
 			return ADOPT_UNDECIDED;
-		adopt_packed(follow, generation, sibling, fd, look);
-		return ADOPT_TAKEN;
+		return adopt_packed(follow, generation, sibling, fd, look) ? ADOPT_TAKEN
+									   : ADOPT_UNDECIDED;
 	}
 	if (unread)
 		stream_set_busy(follow, stream);

@@ -19,9 +19,9 @@ enum adoption
 adopt_compare(struct follow *follow, struct stream *stream, const struct sibling *sibling, int fd,
 	const struct object_look *look, struct memo *memo);
 
-/* The generation goes on in what the compressed sibling holds, if that can be had; fd stays the
- * caller's. */
-void
+/* The generation goes on in what the compressed sibling holds; false where that cannot be had. fd
+ * stays the caller's. */
+bool
 adopt_packed(struct follow *follow, struct generation *generation, const struct sibling *sibling,
 	int fd, const struct object_look *look);
 

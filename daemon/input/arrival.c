@@ -2,6 +2,7 @@
 #include "daemon/input/follow_parts.h"
 #include "parsers/lines.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@ has_rest(const struct generation *generation, const struct arrival *arrival)
 		return true;
 	if (arrival->look.size - offset < n)
 		n = arrival->look.size - offset;
-	return content_is_equal(generation->fd, arrival->fd, offset, n);
+	return stream_is_equal(generation->stream, generation->fd, arrival->fd, offset, n);
 }
 
 /* The same content in another object: go on there. */
@@ -45,7 +46,8 @@ is_beginning(const struct generation *generation, const struct arrival *arrival)
 	if (generation->fd < 0 || generation->shrunk ||
 		generation->position.state == GENERATION_HELD)
 		return true;
-	return content_is_equal(generation->fd, arrival->fd, 0, arrival->look.size);
+	return stream_is_equal(
+		generation->stream, generation->fd, arrival->fd, 0, arrival->look.size);
 }
 
 /* Whether the arrival is another copy of what the generation read, whose object is gone. */
@@ -96,6 +98,16 @@ enum outcome_of_arrival {
 	ARRIVAL_EMPTY, /* nothing to decide by */
 };
 
+/* What could not be compared may be the same. */
+static bool
+is_to_wait(struct follow *follow, struct generation *generation)
+{
+	if (!generation->stream->unreadable)
+		return false;
+	follow_failed(follow, generation, errno);
+	return !follow_gives_up(follow, generation);
+}
+
 /* The generation that stood at the path makes room, or goes on in the new object. */
 static enum outcome_of_arrival
 displace(struct follow *follow, struct generation *current, const struct arrival *arrival)
@@ -104,8 +116,8 @@ displace(struct follow *follow, struct generation *current, const struct arrival
 	if (where == HIDDEN)
 		return ARRIVAL_LATER;
 	if (!drain_prove(follow, current))
-		return ARRIVAL_NEW;
-	if (current->fd >= 0 && !current->at_end) {
+		return current->failing_since ? ARRIVAL_LATER : ARRIVAL_NEW;
+	if (current->fd >= 0 && !current->at_end && !follow_gives_up(follow, current)) {
 		stream_set_ready(follow, current->stream);
 		stream_set_busy(follow, current->stream);
 		if (where == GONE || current->position.offset >= PROOF_HEAD)
@@ -116,6 +128,8 @@ displace(struct follow *follow, struct generation *current, const struct arrival
 			replace(follow, current, arrival, true);
 			return ARRIVAL_TAKEN;
 		}
+		if (is_to_wait(follow, current))
+			return ARRIVAL_LATER;
 		generation_enter(follow, current, GENERATION_DRAINING, "rotated");
 		return ARRIVAL_NEW;
 	}
@@ -123,6 +137,8 @@ displace(struct follow *follow, struct generation *current, const struct arrival
 		return ARRIVAL_EMPTY;
 	if (takes_over(follow, current, arrival, true))
 		return ARRIVAL_TAKEN;
+	if (is_to_wait(follow, current))
+		return ARRIVAL_LATER;
 	if (current->fd < 0)
 		follow_give_up_object(follow, current, "replaced");
 	else
@@ -136,7 +152,8 @@ has_unread(struct follow *follow, struct stream *stream)
 {
 	for (size_t i = 0; i < stream->count; i++) {
 		const struct generation *generation = stream->generation[i];
-		if (!generation->unlinked || generation->fd < 0 || generation->at_end)
+		if (!generation->unlinked || generation->fd < 0 || generation->at_end ||
+			follow_gives_up(follow, generation))
 			continue;
 		stream_set_ready(follow, stream);
 		return true;
@@ -245,6 +262,7 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 	if (copy == COPY_GROWS)
 		outcome = ARRIVAL_LATER;
 	stream->arrival = arrival;
+	stream->unreadable = false;
 	if (current)
 		outcome = displace(follow, current, arrival);
 	else if (!first && arrival->look.size == 0)
@@ -252,8 +270,11 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 	stream->arrival = NULL;
 	if (outcome == ARRIVAL_NEW && has_unread(follow, stream))
 		outcome = ARRIVAL_LATER;
+	stream->unreadable = false;
 	if (outcome == ARRIVAL_NEW && !first && revive(follow, stream, arrival))
 		outcome = ARRIVAL_TAKEN;
+	if (outcome == ARRIVAL_NEW && stream->unreadable)
+		outcome = ARRIVAL_LATER;
 	stream->undecided = outcome == ARRIVAL_LATER;
 	stream->empty = outcome == ARRIVAL_EMPTY;
 	stream->siblings_due |= stream->empty;

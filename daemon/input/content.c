@@ -274,18 +274,20 @@ content_skip(struct position *position, int fd, uint64_t offset)
 	return true;
 }
 
-bool
-content_is_equal(int a, int b, uint64_t at, uint64_t n)
+enum content_verdict
+content_match(int a, int b, uint64_t at, uint64_t n)
 {
 	uint8_t left[LEDGER_CHUNK], right[LEDGER_CHUNK];
 	while (n) {
 		size_t want = (size_t)least(n, sizeof left);
-		if (read_fd(&a, left, want, at) != (ssize_t)want ||
-			read_fd(&b, right, want, at) != (ssize_t)want ||
-			memcmp(left, right, want) != 0)
-			return false;
+		ssize_t one = read_fd(&a, left, want, at);
+		ssize_t other = one < 0 ? -1 : read_fd(&b, right, want, at);
+		if (one < 0 || other < 0)
+			return CONTENT_UNREADABLE;
+		if (one != (ssize_t)want || other != one || memcmp(left, right, want) != 0)
+			return CONTENT_DIFFERS;
 		at += want;
 		n -= want;
 	}
-	return true;
+	return CONTENT_WHOLE;
 }

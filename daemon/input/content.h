@@ -65,8 +65,8 @@ content_consume(struct position *position, const uint8_t *window, size_t n,
 bool
 content_skip(struct position *position, int fd, uint64_t offset);
 
-/* Whether n bytes from `at` on are the same in both files; false too where they cannot be read. */
-bool
-content_is_equal(int a, int b, uint64_t at, uint64_t n);
+/* Whether n bytes from `at` on are the same in both files: whole, differs, or unreadable. */
+enum content_verdict
+content_match(int a, int b, uint64_t at, uint64_t n);
 
 #endif

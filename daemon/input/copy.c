@@ -38,7 +38,7 @@ is_within(struct follow *follow, const struct generation *generation, const stru
 		return size <= generation->position.offset &&
 		       generation_compare(follow, generation, &source) != CONTENT_DIFFERS;
 	bool is_within = object_look_into(own, &look) && look.size >= size &&
-			 content_is_equal(own, fd, 0, size);
+			 stream_is_equal(generation->stream, own, fd, 0, size);
 	if (own != generation->fd)
 		close(own);
 	return is_within;
@@ -90,8 +90,10 @@ copy_of_other(struct follow *follow, const struct stream *stream, const struct a
 		return COPY_NONE;
 	bool is_written_now = is_written(follow, arrival);
 	ssize_t n = pread(arrival->fd, beginning.byte, sizeof beginning.byte, 0);
-	if (n <= 0)
-		return n == 0 && is_written_now ? COPY_GROWS : COPY_NONE;
+	if (n < 0)
+		return COPY_GROWS; /* asked again */
+	if (n == 0)
+		return is_written_now ? COPY_GROWS : COPY_NONE;
 	beginning.n = (size_t)n;
 	const struct generation *original = find_original(follow, stream, arrival, &beginning);
 	if (!original || (!is_written_now && arrival->look.size < COPY_LEAST))

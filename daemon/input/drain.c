@@ -73,7 +73,7 @@ find_listed(struct follow *follow, struct generation *generation, const struct o
 		fd = siblings_open(follow, &siblings.item[i], &look);
 		if (fd >= 0)
 			generation_seen_at(follow, generation, siblings.item[i].path);
-		else if (descriptor_is_short(errno))
+		else if (!object_is_absent(errno))
 			code = errno;
 	}
 	siblings_fini(&siblings);
@@ -108,8 +108,24 @@ find_object(struct follow *follow, struct generation *generation)
 	fd = object_open_key(folder, &key);
 	int code = errno;
 	close(folder);
-	errno = code;
+	/* Where handles cannot be opened the name is all there is. */
+	errno = code == EPERM || code == EOPNOTSUPP || code == EINVAL ? ENOENT : code;
 	return fd;
+}
+
+/* An error says nothing of where the object is, for a while. */
+static enum whereabouts
+hide(struct follow *follow, struct generation *generation, int code)
+{
+	stream_set_busy(follow, generation->stream);
+	if (descriptor_is_short(code))
+		return HIDDEN;
+	follow_failed(follow, generation, code);
+	if (!follow_gives_up(follow, generation))
+		return HIDDEN;
+	generation_close(follow, generation);
+	generation->vanished = true;
+	return GONE;
 }
 
 /* Where the object went that stood at the path. Opens it where it can still be had. */
@@ -119,10 +135,8 @@ drain_find_old(struct follow *follow, struct generation *generation)
 	struct object_look look;
 	if (generation->fd < 0) {
 		int fd = find_object(follow, generation);
-		if (fd < 0 && descriptor_is_short(errno)) {
-			stream_set_busy(follow, generation->stream);
-			return HIDDEN;
-		}
+		if (fd < 0 && errno != ESTALE && !object_is_absent(errno))
+			return hide(follow, generation, errno);
 		if (fd < 0) {
 			generation->vanished = !generation->proven;
 			generation->stream->situation += !generation->unlinked;
@@ -132,10 +146,8 @@ drain_find_old(struct follow *follow, struct generation *generation)
 		generation_set_fd(follow, generation, fd);
 		generation->at_end = generation->at_end && generation->proven;
 	}
-	if (!object_look_into(generation->fd, &look)) {
-		generation_close(follow, generation);
-		return GONE;
-	}
+	if (!object_look_into(generation->fd, &look))
+		return hide(follow, generation, errno);
 	if (generation->size_at_rotation == 0)
 		generation->size_at_rotation = look.size;
 	if (!object_is_unchanged(&generation->seen, &look) || generation->doubted_since) {
@@ -163,6 +175,11 @@ drain_prove(struct follow *follow, struct generation *generation)
 		follow_go_on(follow, generation);
 	if (verdict == CONTENT_WHOLE)
 		return true;
+	if (verdict == CONTENT_UNREADABLE) {
+		follow_failed(follow, generation, errno);
+		if (!follow_gives_up(follow, generation))
+			return false;
+	}
 	struct object_look look = generation->seen;
 	leave_object(follow, generation, &look, verdict);
 	return false;
@@ -180,9 +197,15 @@ finish(struct follow *follow, struct generation *generation)
 				generation, lost);
 		generation->vanished = false;
 		position->size = position->offset;
-	} else if (generation->partial) {
-		tail_finish(follow, generation);
+	} else if (!generation->at_end) {
+		follow_gap(follow, GAP_UNREADABLE, generation,
+			generation->seen.size - position->offset);
+	} else if (generation->partial && !tail_finish(follow, generation)) {
+		follow_failed(follow, generation, errno);
+		if (!follow_gives_up(follow, generation))
+			return;
 	}
+	generation->failing_since = 0;
 	tail_end_backlog(follow, generation);
 	generation_close(follow, generation);
 	if (generation->unlinked)
@@ -205,7 +228,7 @@ is_drained(struct follow *follow, const struct generation *generation)
 	if (generation->fd < 0)
 		return quiet;
 	if (!generation->at_end)
-		return false;
+		return follow_gives_up(follow, generation);
 	if (generation->position.packed)
 		return true;
 	enum object_writers writers = object_writers(generation->fd);

@@ -283,11 +283,18 @@ list_entries(struct follow *follow, struct folder *folder, const struct object_l
 		return;
 	}
 	struct dirent *entry;
-	while ((entry = readdir(dir))) {
+	while ((errno = 0, entry = readdir(dir))) {
 		++*follow->steps;
 		take_entry(follow, folder, entry, &names);
 	}
+	int code = errno;
 	descriptor_close_folder(follow, dir);
+	if (code) {
+		note_trouble(folder, code);
+		follow_sweep_soon(follow);
+		names_fini(&names);
+		return;
+	}
 	siblings_keep_listing(follow, folder->path, look, &names);
 	for (struct stream *s = folder->streams; s; s = s->next_in_folder) {
 		if (!s->siblings_due)

@@ -343,27 +343,38 @@ unset_ready(struct follow *follow, struct stream *stream)
 }
 
 static bool
-is_readable(const struct generation *generation)
+is_to_be_read(const struct generation *generation)
 {
-	return generation->fd >= 0 && !generation->at_end &&
-	       generation->position.state != GENERATION_HELD &&
+	return !generation->at_end && generation->position.state != GENERATION_HELD &&
 	       generation->position.state != GENERATION_DONE;
+}
+
+/* A call on it failed, and it is not to be tried again yet. */
+static bool
+is_paused(const struct follow *follow, const struct generation *generation)
+{
+	return generation->failing_since &&
+	       (generation->fd < 0 || follow->now < generation->stream->retry_at);
 }
 
 /* The oldest first; but one that only goes on growing after its rotation shares with the next. */
 static struct generation *
-next_readable(struct stream *stream)
+next_readable(const struct follow *follow, struct stream *stream)
 {
 	struct generation *first = NULL;
 	for (size_t i = 0; i < stream->count; i++) {
 		struct generation *generation = stream->generation[i];
-		if (!is_readable(generation))
+		bool is_last = i + 1 == stream->count;
+		if (!is_to_be_read(generation) || (!is_last && follow_gives_up(follow, generation)))
+			continue;
+		if (is_paused(follow, generation))
+			break; /* the younger ones wait */
+		if (generation->fd < 0)
 			continue;
 		if (first)
 			return generation;
 		first = generation;
-		if (i + 1 == stream->count ||
-			generation->position.offset < generation->size_at_rotation)
+		if (is_last || generation->position.offset < generation->size_at_rotation)
 			break;
 		stream->odd_turn = !stream->odd_turn;
 		if (!stream->odd_turn)
@@ -373,29 +384,21 @@ next_readable(struct stream *stream)
 }
 
 static void
-read_failed(struct follow *follow, struct generation *generation, int code)
-{
-	generation->at_end = true;
-	generation->quiet_since = follow->now;
-	follow_trouble(follow, generation->stream, code, "read");
-	/* A stale handle is opened anew; otherwise only the descriptor may have the bytes. */
-	if (code == ESTALE)
-		generation_close(follow, generation);
-	generation->proven = false;
-}
-
-static void
 read_one(struct follow *follow, struct stream *stream)
 {
-	struct generation *generation = next_readable(stream);
+	struct generation *generation = next_readable(follow, stream);
 	++*follow->steps;
 	if (!generation) {
 		unset_ready(follow, stream);
 		return;
 	}
 	enum tail_result result = tail_read(follow, generation);
-	if (result == TAIL_MORE || result == TAIL_END)
-		follow_end_trouble(stream, "read");
+	if (result == TAIL_FAILED) {
+		follow_failed(follow, generation, errno);
+		return;
+	}
+	generation->failing_since = 0;
+	follow_end_trouble(stream, "read");
 	switch (result) {
 	case TAIL_MORE:
 		DL_DELETE2(follow->ready, stream, ready_prev, ready_next);
@@ -409,7 +412,6 @@ read_one(struct follow *follow, struct stream *stream)
 		follow_disproved(follow, generation);
 		break;
 	case TAIL_FAILED:
-		read_failed(follow, generation, errno);
 		break;
 	}
 }

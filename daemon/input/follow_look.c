@@ -61,6 +61,25 @@ follow_trouble(struct follow *follow, struct stream *stream, int code, const cha
 	batch_add_gap(follow->batch, GAP_UNREADABLE, stream->path, 0, 0);
 }
 
+/* A call on what a generation reads failed: it is tried again, from the comparison on. */
+void
+follow_failed(struct follow *follow, struct generation *generation, int code)
+{
+	if (!generation->failing_since)
+		generation->failing_since = follow->now;
+	generation->proven = false;
+	follow_trouble(follow, generation->stream, code, "read");
+	/* A stale handle is opened anew; otherwise only the descriptor may have the bytes. */
+	if (code == ESTALE && !generation->unlinked)
+		generation_close(follow, generation);
+}
+
+bool
+follow_gives_up(const struct follow *follow, const struct generation *generation)
+{
+	return generation->failing_since && follow->now - generation->failing_since >= DRAIN_QUIET;
+}
+
 static void
 forget_trouble(struct stream *stream)
 {
@@ -143,7 +162,7 @@ follow_give_up_object(struct follow *follow, struct generation *generation, cons
 	generation_lose_object(follow, generation);
 	generation->at_end = true;
 	generation->shrunk = false;
-	generation->doubted_since = 0;
+	generation->doubted_since = generation->failing_since = 0;
 	generation->unlinked = false;
 	generation->partial = 0;
 	generation->quiet_since = follow->now;
@@ -283,7 +302,7 @@ decide_in_place(struct follow *follow, struct generation *generation)
 		differs_in_place(follow, generation);
 		break;
 	case CONTENT_UNREADABLE:
-		follow_trouble(follow, generation->stream, errno, "read");
+		follow_failed(follow, generation, errno);
 		break;
 	case CONTENT_EMPTY:
 		break;
@@ -296,8 +315,8 @@ flush_partial(struct follow *follow, struct generation *generation)
 	int64_t after = follow->config->flush_partial_after;
 	if (!after || !generation->partial || !generation->at_end || generation->fd < 0)
 		return;
-	if (follow->now - generation->quiet_since >= after)
-		tail_finish(follow, generation);
+	if (follow->now - generation->quiet_since >= after && !tail_finish(follow, generation))
+		follow_failed(follow, generation, errno);
 	else
 		stream_set_busy(follow, generation->stream);
 }
@@ -438,7 +457,8 @@ follow_disproved(struct follow *follow, struct generation *generation)
 	}
 	struct object_look look;
 	if (!object_look_into(generation->fd, &look)) {
-		follow_trouble(follow, generation->stream, errno, "look at");
+		generation->at_end = false;
+		follow_failed(follow, generation, errno);
 		return;
 	}
 	note_look(follow, generation, &look);
@@ -452,17 +472,19 @@ follow_disproved(struct follow *follow, struct generation *generation)
 	}
 }
 
-void
-follow_look(struct follow *follow, struct stream *stream)
+static void
+look_at_path(struct follow *follow, struct stream *stream)
 {
 	struct object_look look = {.is_file = false};
-	++*follow->steps;
-	if (!stream->followed)
-		return;
 	bool stands = object_look_at(stream->path, &look);
 	bool is_gone = !stands && errno == ENOENT;
 	stream->alias = false;
 	stream->undecided = stream->empty = false;
+	if (!stands && !object_is_absent(errno)) {
+		stream->undecided = true;
+		follow_trouble(follow, stream, errno, "look at");
+		return;
+	}
 	if (stands)
 		follow_end_trouble(stream, "look at");
 	if (is_gone && stream->trouble)
@@ -471,11 +493,36 @@ follow_look(struct follow *follow, struct stream *stream)
 		on_file(follow, stream, &look);
 	else if (stands && !stream->no_file)
 		log_warning("%s is no regular file", stream->path);
-	else if (!stands && errno != ENOENT && errno != ENOTDIR)
-		follow_trouble(follow, stream, errno, "look at");
 	stream->no_file = stands && !look.is_file;
 	if (!look.is_file)
 		on_missing(follow, stream);
+}
+
+static void
+retry_failing(struct follow *follow, struct stream *stream)
+{
+	for (size_t i = 0; i < stream->count; i++) {
+		struct generation *generation = stream->generation[i];
+		if (generation->failing_since && generation->at_end && generation->proven) {
+			generation->failing_since = 0;
+			follow_end_trouble(stream, "read");
+		}
+		if (!generation->failing_since)
+			continue;
+		stream_set_busy(follow, stream);
+		if (generation->fd >= 0 && !generation->at_end)
+			stream_set_ready(follow, stream);
+	}
+}
+
+void
+follow_look(struct follow *follow, struct stream *stream)
+{
+	++*follow->steps;
+	if (!stream->followed)
+		return;
+	look_at_path(follow, stream);
+	retry_failing(follow, stream);
 	/* While the path is undecided it comes first: it may hold what a copy holds too. */
 	if (stream->siblings_due && !stream->undecided)
 		sibling_check(follow, stream);

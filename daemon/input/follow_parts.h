@@ -32,6 +32,8 @@
  *    rest is looked for in siblings until it is DONE, and taken from there even then.
  * 4. A descriptor of an unlinked object is closed only when all of it has been read.
  * 5. Nothing is decided on an empty file, nor because a path is missing.
+ * 6. Nothing is decided by a call that failed: what is known stays, and is looked at again. Only an
+ *    old file that cannot be read for DRAIN_QUIET is given up, as a gap.
  */
 struct generation {
 	struct position position;
@@ -52,6 +54,7 @@ struct generation {
 	uint64_t nuls_until;		/* from the offset up to it there is nothing but NULs */
 	int64_t doubted_since;		/* when its object was first seen to differ; 0 for not */
 	int64_t quiet_since;		/* when it was last seen to change, monotonic */
+	int64_t failing_since;		/* when calls on it began to fail; 0 for not */
 	struct ledger_tail *tail;	/* digests that are not committed yet, or NULL */
 	struct generation *prev, *next; /* open ones, longest unused first */
 	UT_hash_handle hh;		/* by_key */
@@ -79,6 +82,7 @@ struct stream {
 	int64_t missing_since;	       /* TIME_NONE while something stands at the path */
 	int64_t retry_at;	       /* after trouble, monotonic */
 	int64_t trouble_since;
+	int64_t hidden_since;	/* when looks at its siblings began to fail; 0 for not */
 	int trouble;		/* errno that still stands, 0 for none */
 	const char *trouble_in; /* what could not be done, static */
 	bool odd_turn;		/* a writer that never stops does not hold up the younger ones */
@@ -88,6 +92,8 @@ struct stream {
 	bool undecided;		/* what stands at the path waits for the old one to be read up */
 	bool copied;		/* a sibling holds what was truncated, and more */
 	bool older_waits;	/* a sibling is to be read first that cannot be read yet */
+	bool hidden;		/* the last look at its siblings failed */
+	bool unreadable;	/* a comparison could not be made, so it decides nothing */
 	bool is_link;		/* its name is a symbolic link: writing is not told */
 	bool no_file;		/* what stands at the path is no regular file: said */
 	bool empty;  /* another object stands at the path, and has no content to decide by */
@@ -212,6 +218,8 @@ generation_compare(struct follow *follow, const struct generation *generation,
 
 enum content_verdict
 generation_verify(struct follow *follow, const struct generation *generation, int fd);
+bool
+stream_is_equal(struct stream *stream, int a, int b, uint64_t at, uint64_t n);
 
 /* descriptor.c */
 void
@@ -276,7 +284,7 @@ sibling_check(struct follow *follow, struct stream *stream);
 void
 sibling_take_as_read(struct follow *follow, struct stream *stream);
 bool
-sibling_is_arrival(const struct stream *stream, int fd, uint64_t size);
+sibling_is_arrival(struct stream *stream, int fd, uint64_t size);
 void
 sibling_check_known(struct follow *follow, struct generation *generation, const char *path,
 	const struct object_look *look);
@@ -317,6 +325,10 @@ void
 follow_sweep_soon(struct follow *follow); /* something is not quiet any more */
 
 /* follow_look.c */
+void
+follow_failed(struct follow *follow, struct generation *generation, int code);
+bool
+follow_gives_up(const struct follow *follow, const struct generation *generation);
 bool
 follow_open_arrival(struct follow *follow, struct stream *stream, struct arrival *arrival);
 struct generation *
@@ -348,8 +360,9 @@ enum tail_result {
 
 enum tail_result
 tail_read(struct follow *follow, struct generation *generation);
-void
-tail_finish(struct follow *follow, struct generation *generation); /* takes the partial line */
+/* Takes the partial line; false, with errno, where it cannot be read. */
+bool
+tail_finish(struct follow *follow, struct generation *generation);
 void
 tail_end_backlog(struct follow *follow, struct generation *generation);
 

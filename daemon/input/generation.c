@@ -155,6 +155,7 @@ generation_set_object(struct follow *follow, struct generation *generation,
 	generation->seen = *look;
 	generation->unlinked = look->links == 0;
 	generation->vanished = false;
+	generation->failing_since = 0;
 	/* Born with its first object: what is younger than that, and unknown, came behind it. */
 	if (position->born_at == 0 || look->born_at < position->born_at)
 		position->born_at = look->born_at;
@@ -279,6 +280,7 @@ generation_compare(struct follow *follow, const struct generation *generation,
 	enum content_verdict verdict = content_compare(
 		source, &generation->position, (struct content_ledger){entries, count});
 	free(entries);
+	generation->stream->unreadable |= verdict == CONTENT_UNREADABLE;
 	return verdict;
 }
 
@@ -287,8 +289,18 @@ enum content_verdict
 generation_verify(struct follow *follow, const struct generation *generation, int fd)
 {
 	enum content_verdict verdict = content_glance(fd, &generation->position);
+	generation->stream->unreadable |= verdict == CONTENT_UNREADABLE;
 	if (verdict != CONTENT_BEGINNING)
 		return verdict;
 	struct content_source source = content_of(&fd);
 	return generation_compare(follow, generation, &source);
+}
+
+/* Where they cannot be read, false, and the stream knows. */
+bool
+stream_is_equal(struct stream *stream, int a, int b, uint64_t at, uint64_t n)
+{
+	enum content_verdict verdict = content_match(a, b, at, n);
+	stream->unreadable |= verdict == CONTENT_UNREADABLE;
+	return verdict == CONTENT_WHOLE;
 }

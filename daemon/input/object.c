@@ -112,7 +112,8 @@ object_key_of(int fd, const char *path, const struct object_look *seen, struct o
 		put(key, u.handle.f_handle, u.handle.handle_bytes);
 		return true;
 	}
-	if (errno == ENOENT || errno == ESTALE || errno == EACCES || errno == ENOTDIR) {
+	/* Only where there are no handles: one object must not have two keys. */
+	if (errno != EOPNOTSUPP && errno != EINVAL && errno != EPERM && errno != ENOSYS) {
 		key->length = 0;
 		return false;
 	}

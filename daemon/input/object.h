@@ -2,6 +2,7 @@
 #define AIWATCH_INPUT_OBJECT_H
 
 #include "daemon/input/position.h"
+#include <errno.h>
 
 #include <stdbool.h>
 
@@ -39,6 +40,13 @@ object_look_into(int fd, struct object_look *look);
 /* Whether the name itself is a symbolic link; false where it cannot be told. */
 bool
 object_is_link(const char *path);
+
+/* Whether an error says that nothing is there; every other one leaves that open. */
+static inline bool
+object_is_absent(int code)
+{
+	return code == ENOENT || code == ENOTDIR;
+}
 
 static inline bool
 object_is_same(const struct object_look *a, const struct object_look *b)

@@ -8,6 +8,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* They are looked at again. What may stand there is not missed at once, nor waited for without end.
+ */
+static void
+siblings_failed(struct follow *follow, struct stream *stream)
+{
+	if (!stream->hidden_since)
+		stream->hidden_since = follow->now;
+	stream->hidden = true;
+	stream->siblings_due = true;
+	if (follow->now - stream->hidden_since >= DRAIN_QUIET)
+		return;
+	stream->older_waits = true;
+	stream_set_busy(follow, stream);
+}
+
 static struct memo *
 find_memo(struct stream *stream, const struct object_look *look)
 {
@@ -86,8 +101,12 @@ take_missed(struct follow *follow, struct stream *stream, const struct sibling *
 	struct generation *generation = generation_new(follow, stream, place_by_age(stream, look));
 	log_info("%s: %s was rotated between two looks", stream->path, sibling->path);
 	if (packed_is_named(sibling->path)) {
-		adopt_packed(follow, generation, sibling, fd, look);
+		bool taken = adopt_packed(follow, generation, sibling, fd, look);
 		close(fd);
+		if (!taken) {
+			generation_free(follow, generation);
+			return;
+		}
 	} else {
 		generation_set_object(follow, generation, &sibling->key, look, sibling->path);
 		generation_set_fd(follow, generation, fd);
@@ -122,13 +141,13 @@ is_path_as_seen(const struct stream *stream)
 
 /* What arrived at the path and has no generation yet may be the same. */
 bool
-sibling_is_arrival(const struct stream *stream, int fd, uint64_t size)
+sibling_is_arrival(struct stream *stream, int fd, uint64_t size)
 {
 	const struct arrival *arrival = stream->arrival;
 	if (!arrival)
 		return false;
 	uint64_t common = arrival->look.size < size ? arrival->look.size : size;
-	return common > 0 && content_is_equal(arrival->fd, fd, 0, common);
+	return common > 0 && stream_is_equal(stream, arrival->fd, fd, 0, common);
 }
 
 /* A log was copied over it, not a shredder's bytes. UTF-16 has a NUL beside every ASCII letter. */
@@ -169,8 +188,12 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 	if (sibling->look.size == 0)
 		return;
 	int fd = siblings_open(follow, sibling, &look);
-	if (fd < 0)
+	if (fd < 0) {
+		memo->situation = UINT64_MAX;
+		siblings_failed(follow, stream);
 		return;
+	}
+	stream->unreadable = false;
 	bool is_packed = packed_is_named(sibling->path);
 	enum adoption kind = adopt_compare(follow, stream, sibling, fd, &look, memo);
 	if (kind == ADOPT_TAKEN && is_packed)
@@ -178,6 +201,11 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 	if (kind == ADOPT_TAKEN)
 		return;
 	if (kind == ADOPT_NONE && !is_packed && sibling_is_arrival(stream, fd, look.size))
+		kind = ADOPT_UNDECIDED;
+	/* A packed one may be damaged for good. */
+	if (stream->unreadable && !is_packed)
+		siblings_failed(follow, stream);
+	if (stream->unreadable)
 		kind = ADOPT_UNDECIDED;
 	if (kind == ADOPT_NONE && !may_be_missed(follow, stream, fd, memo, is_known))
 		kind = ADOPT_UNDECIDED;
@@ -201,12 +229,17 @@ check_done(struct follow *follow, struct generation *generation, const struct si
 	struct position *position = &generation->position;
 	struct object_look look;
 	int fd = siblings_open(follow, sibling, &look);
+	enum content_verdict verdict =
+		fd < 0 ? CONTENT_UNREADABLE : generation_verify(follow, generation, fd);
+	if (verdict == CONTENT_UNREADABLE)
+		siblings_failed(follow, generation->stream);
 	if (fd < 0)
 		return;
-	enum content_verdict verdict = generation_verify(follow, generation, fd);
-	if (verdict != CONTENT_WHOLE) {
+	/* What was empty proves nothing: this may be a copy of what is read elsewhere. */
+	bool is_proven = verdict == CONTENT_WHOLE && position->offset > 0;
+	if (!is_proven) {
 		close(fd);
-		if (verdict == CONTENT_DIFFERS)
+		if (verdict == CONTENT_DIFFERS || verdict == CONTENT_WHOLE)
 			classify(follow, generation->stream, sibling, true);
 		return;
 	}
@@ -232,9 +265,12 @@ check_draining(struct follow *follow, struct generation *generation, const struc
 	if (generation->fd >= 0 || generation_is_parked(generation, &sibling->look))
 		return;
 	int fd = siblings_open(follow, sibling, &look);
+	enum content_verdict verdict =
+		fd < 0 ? CONTENT_UNREADABLE : generation_verify(follow, generation, fd);
+	if (verdict == CONTENT_UNREADABLE)
+		siblings_failed(follow, generation->stream);
 	if (fd < 0)
 		return;
-	enum content_verdict verdict = generation_verify(follow, generation, fd);
 	if (verdict == CONTENT_WHOLE) {
 		generation->seen = look;
 		generation->size_at_rotation = look.size;
@@ -329,7 +365,7 @@ note_listed(struct stream *stream, const struct siblings *siblings)
 {
 	for (size_t i = 0; i < stream->count; i++) {
 		struct generation *generation = stream->generation[i];
-		generation->listed = false;
+		generation->listed = generation->listed && siblings->trouble;
 		for (size_t k = 0; k < siblings->count && !generation->listed; k++)
 			generation->listed =
 				generation_has_object(generation) &&
@@ -377,21 +413,25 @@ void
 sibling_check(struct follow *follow, struct stream *stream)
 {
 	stream->siblings_due = false;
-	stream->copied = stream->older_waits = false;
+	stream->copied = stream->older_waits = stream->hidden = false;
 	if (stream->count == 0)
 		return;
 	struct siblings siblings = siblings_find(follow, stream);
-	if (siblings.trouble) {
-		stream_set_busy(follow, stream);
-		siblings_fini(&siblings);
-		return;
+	if (siblings.trouble)
+		siblings_failed(follow, stream);
+	/* A folder that cannot be read does not keep from the others for ever. */
+	if (!stream->older_waits) {
+		note_listed(stream, &siblings);
+		for (size_t i = 0; i < siblings.count; i++)
+			check(follow, stream, &siblings.item[i]);
+		note_listed(stream, &siblings);
 	}
-	note_listed(stream, &siblings);
-	for (size_t i = 0; i < siblings.count; i++)
-		check(follow, stream, &siblings.item[i]);
-	note_listed(stream, &siblings);
-	forget_old(follow, stream);
-	forget_memos(stream, &siblings);
+	if (!siblings.trouble) {
+		forget_old(follow, stream);
+		forget_memos(stream, &siblings);
+	}
+	if (!stream->hidden)
+		stream->hidden_since = 0;
 	siblings_fini(&siblings);
 }
 

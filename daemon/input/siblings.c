@@ -103,8 +103,12 @@ add_sibling(struct siblings *siblings, const char *folder, const char *name)
 	bool known = false;
 	for (size_t i = 0; i < siblings->count && !known; i++)
 		known = strcmp(siblings->item[i].path, sibling.path) == 0;
-	if (known || !object_look_at(sibling.path, &sibling.look) || !sibling.look.is_file ||
-		!object_key_of(-1, sibling.path, &sibling.look, &sibling.key)) {
+	bool seen = !known && object_look_at(sibling.path, &sibling.look) &&
+		    (!sibling.look.is_file ||
+			    object_key_of(-1, sibling.path, &sibling.look, &sibling.key));
+	if (!known && !seen && !object_is_absent(errno))
+		siblings->trouble = errno;
+	if (!seen || !sibling.look.is_file) {
 		free(sibling.path);
 		return;
 	}
@@ -163,16 +167,22 @@ list_folder(struct follow *follow, const char *folder, int *trouble)
 		return true;
 	object_look_at(folder, &look);
 	DIR *dir = descriptor_open_folder(follow, folder);
-	if (!dir && descriptor_is_short(errno))
+	if (!dir && !object_is_absent(errno))
 		*trouble = errno;
 	if (!dir)
 		return false;
-	while ((entry = readdir(dir))) {
+	while ((errno = 0, entry = readdir(dir))) {
 		/* A link is a name under which a file is followed, not one that was rotated. */
 		if (entry->d_type != DT_DIR && entry->d_type != DT_LNK)
 			names_add(&names, entry->d_name);
 	}
+	int code = errno;
 	descriptor_close_folder(follow, dir);
+	if (code) {
+		*trouble = code;
+		names_fini(&names);
+		return false;
+	}
 	siblings_keep_listing(follow, folder, &look, &names);
 	return true;
 }

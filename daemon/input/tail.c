@@ -124,7 +124,11 @@ without_nuls(struct span bytes)
 	return left;
 }
 
-/* The first byte at or behind `from` that is no NUL; the file's end where there is none. */
+/* In place of an offset. */
+#define NO_TEXT		UINT64_MAX
+#define TEXT_UNREADABLE (UINT64_MAX - 1)
+
+/* The first byte at or behind `from` that is no NUL. */
 static uint64_t
 find_text(struct follow *follow, int fd, uint64_t from)
 {
@@ -133,10 +137,12 @@ find_text(struct follow *follow, int fd, uint64_t from)
 		if (at > (off_t)from)
 			from = (uint64_t)at;
 		else if (at < 0 && errno == ENXIO)
-			return UINT64_MAX;
+			return NO_TEXT;
 		ssize_t got = read_window(follow, fd, from, follow->room);
-		if (got <= 0)
-			return UINT64_MAX;
+		if (got < 0)
+			return TEXT_UNREADABLE;
+		if (got == 0)
+			return NO_TEXT;
 		for (ssize_t i = 0; i < got; i++) {
 			if (follow->buffer[i])
 				return from + (uint64_t)i;
@@ -151,29 +157,33 @@ find_text_behind(struct follow *follow, struct generation *generation, uint64_t 
 {
 	uint64_t known = generation->nuls_until;
 	uint64_t text = find_text(follow, generation->fd, known > from ? known : from);
-	if (text == UINT64_MAX)
+	if (text == NO_TEXT)
 		generation->nuls_until = generation->seen.size;
 	return text;
 }
 
 /*
  * More NULs than a buffer holds: the end of the file as long as only NULs follow (space that was
- * reserved), else a hole, which is passed over. True where the offset moved.
+ * reserved), else a hole, which is passed over.
  */
-static bool
+static enum tail_result
 skip_nuls(struct follow *follow, struct generation *generation)
 {
 	struct position *position = &generation->position;
 	uint64_t text = find_text_behind(follow, generation, position->offset);
-	if (text == UINT64_MAX)
-		return false;
+	if (text == NO_TEXT)
+		return TAIL_END;
+	if (text == TEXT_UNREADABLE)
+		return TAIL_FAILED;
 	/* A code unit begins at a multiple of its size; the NULs before the text are the reader's.
 	 */
 	text &= ~UINT64_C(3);
-	if (text <= position->offset || !content_skip(position, generation->fd, text))
-		return false;
+	if (text <= position->offset)
+		return TAIL_END;
+	if (!content_skip(position, generation->fd, text))
+		return TAIL_FAILED;
 	generation_mark(follow, generation);
-	return true;
+	return TAIL_MORE;
 }
 
 static void
@@ -247,11 +257,13 @@ feed_unended(struct reading *reading, struct span bytes, size_t left, bool *is_e
 	struct generation *generation = reading->generation;
 	if (left < bytes.n) {
 		uint64_t from = generation->position.offset + left;
-		*is_end = find_text_behind(follow, generation, from) == UINT64_MAX;
+		uint64_t text = find_text_behind(follow, generation, from);
+		*is_end = text == NO_TEXT;
 		if (*is_end)
 			return 0;
 		/* The search used the buffer. */
-		if (read_behind_anchor(follow, generation, &bytes, is_end) != TAIL_MORE)
+		if (text == TEXT_UNREADABLE ||
+			read_behind_anchor(follow, generation, &bytes, is_end) != TAIL_MORE)
 			return 0;
 	}
 	return feed(reading, bytes, true);
@@ -294,8 +306,9 @@ read_some(struct follow *follow, struct generation *generation)
 	if (!position->packed && generation->seen.size > position->size)
 		position->size = generation->seen.size;
 	size_t left = without_nuls(bytes);
-	if (left == 0 && !is_end && skip_nuls(follow, generation))
-		return TAIL_MORE;
+	result = left == 0 && !is_end ? skip_nuls(follow, generation) : TAIL_END;
+	if (result != TAIL_END)
+		return result;
 	if (left == 0) {
 		generation->partial = 0;
 		return set_at_end(follow, generation);
@@ -303,6 +316,8 @@ read_some(struct follow *follow, struct generation *generation)
 	size_t consumed = feed(&reading, bytes, false);
 	if (consumed == 0 && !is_end)
 		consumed = feed_unended(&reading, bytes, left, &is_end);
+	if (consumed == 0 && !is_end)
+		return TAIL_FAILED;
 	generation->partial = left > consumed ? (uint32_t)(left - consumed) : 0;
 	if (position->backlog_until && position->offset >= position->backlog_until)
 		tail_end_backlog(follow, generation);
@@ -320,16 +335,18 @@ tail_read(struct follow *follow, struct generation *generation)
 	return result;
 }
 
-void
+bool
 tail_finish(struct follow *follow, struct generation *generation)
 {
 	struct reading reading = {follow, generation};
 	struct span bytes;
 	bool is_end;
-	if (read_behind_anchor(follow, generation, &bytes, &is_end) != TAIL_MORE)
-		return;
+	enum tail_result result = read_behind_anchor(follow, generation, &bytes, &is_end);
+	if (result != TAIL_MORE)
+		return result != TAIL_FAILED;
 	size_t n = without_nuls(bytes);
 	if (n)
 		feed(&reading, span_first(bytes, n), true);
 	generation->partial = 0;
+	return true;
 }
