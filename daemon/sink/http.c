@@ -99,6 +99,14 @@ transfer_free(struct http_transfer *transfer)
 	free(transfer);
 }
 
+/* Without memory libcurl leaves a transfer as it stands, for ever. */
+static void
+must(bool has_memory)
+{
+	if (!has_memory)
+		log_fatal("out of memory");
+}
+
 static int64_t
 retry_after_of(CURL *easy)
 {
@@ -160,7 +168,8 @@ on_socket_ready(sd_event_source *source, int own_fd, uint32_t events, void *owne
 		   ((events & EPOLLOUT) ? CURL_CSELECT_OUT : 0) |
 		   ((events & (EPOLLERR | EPOLLHUP)) ? CURL_CSELECT_ERR : 0);
 	int running;
-	curl.multi_socket_action(http->multi, watched->fd, what, &running);
+	must(curl.multi_socket_action(http->multi, watched->fd, what, &running) !=
+		CURLM_OUT_OF_MEMORY);
 	collect(http);
 	return 0;
 }
@@ -229,7 +238,8 @@ on_timer(sd_event_source *source, uint64_t usec, void *owner)
 	(void)usec;
 	struct http *http = owner;
 	int running;
-	curl.multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	must(curl.multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running) !=
+		CURLM_OUT_OF_MEMORY);
 	collect(http);
 	return 0;
 }
@@ -319,51 +329,62 @@ http_free(struct http *http)
 	free(http);
 }
 
+/* A request that lacks an option is another request. */
+#define SET(easy, option, value) must(curl.easy_setopt(easy, option, value) != CURLE_OUT_OF_MEMORY)
+
 static void
 set_connection(CURL *easy, const struct http *http)
 {
-	curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl.easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "");
-	curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl.easy_setopt(easy, CURLOPT_USERAGENT, "aiwatch/" AIWATCH_VERSION);
-	curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(http->timeout / 1000));
-	curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(http->timeout / 2000));
-	curl.easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl.easy_setopt(easy, CURLOPT_PROXY, http->proxy);
-	curl.easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, http->insecure ? 0L : 1L);
-	curl.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, http->insecure ? 0L : 2L);
+	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(easy, CURLOPT_REDIR_PROTOCOLS_STR, "");
+	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(easy, CURLOPT_NOSIGNAL, 1L);
+	SET(easy, CURLOPT_USERAGENT, "aiwatch/" AIWATCH_VERSION);
+	SET(easy, CURLOPT_TIMEOUT_MS, (long)(http->timeout / 1000));
+	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(http->timeout / 2000));
+	SET(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	SET(easy, CURLOPT_PROXY, http->proxy);
+	SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(easy, CURLOPT_SSL_VERIFYPEER, http->insecure ? 0L : 1L);
+	SET(easy, CURLOPT_SSL_VERIFYHOST, http->insecure ? 0L : 2L);
 	if (http->ca)
-		curl.easy_setopt(easy, CURLOPT_CAINFO, http->ca);
+		SET(easy, CURLOPT_CAINFO, http->ca);
 	if (http->cert)
-		curl.easy_setopt(easy, CURLOPT_SSLCERT, http->cert);
+		SET(easy, CURLOPT_SSLCERT, http->cert);
 	if (http->cert)
-		curl.easy_setopt(easy, CURLOPT_SSLKEY, http->key ? http->key : http->cert);
+		SET(easy, CURLOPT_SSLKEY, http->key ? http->key : http->cert);
+}
+
+static void
+add_header(struct http_transfer *transfer, const char *header)
+{
+	transfer->headers = curl.slist_append(transfer->headers, header);
+	if (!transfer->headers)
+		log_fatal("out of memory");
 }
 
 static void
 set_request(struct http_transfer *transfer, const struct http_request *request)
 {
 	CURL *easy = transfer->easy;
-	curl.easy_setopt(easy, CURLOPT_URL, request->url);
-	curl.easy_setopt(easy, CURLOPT_POST, 1L);
-	curl.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.n);
-	curl.easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body.n ? request->body.p : "");
+	SET(easy, CURLOPT_URL, request->url);
+	SET(easy, CURLOPT_POST, 1L);
+	SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.n);
+	SET(easy, CURLOPT_COPYPOSTFIELDS, request->body.n ? request->body.p : "");
 	/* A body of this size goes at once: nobody is asked whether it may. */
-	transfer->headers = curl.slist_append(NULL, "Expect:");
+	add_header(transfer, "Expect:");
 	for (const char *const *header = request->headers; *header; header++)
-		transfer->headers = curl.slist_append(transfer->headers, *header);
-	curl.easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+		add_header(transfer, *header);
+	SET(easy, CURLOPT_HTTPHEADER, transfer->headers);
 	if (request->user) {
-		curl.easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-		curl.easy_setopt(easy, CURLOPT_USERNAME, request->user);
-		curl.easy_setopt(easy, CURLOPT_PASSWORD, request->password);
+		SET(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		SET(easy, CURLOPT_USERNAME, request->user);
+		SET(easy, CURLOPT_PASSWORD, request->password);
 	}
-	curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl.easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-	curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
-	curl.easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
+	SET(easy, CURLOPT_WRITEDATA, transfer);
+	SET(easy, CURLOPT_ERRORBUFFER, transfer->error);
+	SET(easy, CURLOPT_PRIVATE, transfer);
 }
 
 static void
@@ -376,7 +397,7 @@ start_waiting(struct http *http)
 		DL_APPEND(http->running, transfer);
 		http->running_count++;
 		transfer->running = true;
-		curl.multi_add_handle(http->multi, transfer->easy);
+		must(curl.multi_add_handle(http->multi, transfer->easy) == CURLM_OK);
 	}
 }
 
