@@ -2,8 +2,8 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
+#include "tests/model/calls.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,10 +136,12 @@ follower_reload(struct follower *follower)
 	const struct config_input config = configuration(follower, &texts);
 	struct err err = ERR_INIT;
 
+	calls_enter();
 	if (!follow_configure(follower->follow, &config, follower->rules, false, &err)) {
 		fprintf(stderr, "reload: %s\n", err.text);
 		abort();
 	}
+	calls_leave();
 }
 
 void
@@ -159,7 +161,9 @@ follower_start(struct follower *follower)
 	struct err err = ERR_INIT;
 
 	follower->last_serial = 0;
+	calls_enter();
 	follower->follow = follow_new(&setup, &err);
+	calls_leave();
 	if (!follower->follow) {
 		fprintf(stderr, "follow: %s\n", err.text);
 		abort();
@@ -201,7 +205,9 @@ turn(struct follower *follower)
 	bool more;
 
 	batch->serial = follower->last_serial + 1;
+	calls_enter();
 	more = follow_turn(follower->follow, follower->now, clock_wall(), batch);
+	calls_leave();
 	if (batch_is_empty(batch)) {
 		batch_free(batch);
 		return more;

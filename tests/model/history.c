@@ -2,6 +2,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
+#include "tests/model/calls.h"
 #include "tests/model/follower.h"
 #include "tests/model/world.h"
 
@@ -20,6 +21,9 @@ struct run {
 	struct world *world;
 	struct follower *follower;
 	bool verbose;
+	bool meets;		 /* the next step comes while the follower looks */
+	bool is_inside;		 /* it does now */
+	const struct step *step; /* that step, until then */
 };
 
 static void
@@ -127,7 +131,7 @@ look_or_die(struct run *run, uint32_t *draw)
 {
 	const unsigned choice = take(draw, 6);
 
-	if (!follower_is_up(run->follower))
+	if (!follower_is_up(run->follower) || run->is_inside)
 		return;
 	if (choice < 3)
 		look(run, take(draw, 1500) * (SECOND / 1000));
@@ -477,36 +481,61 @@ step_turn(struct run *run, struct stream *stream, uint32_t draw)
 			run->follower, PASSED[take(&draw, COUNT(PASSED))], 1 + take(&draw, 4) * 20);
 }
 
+/* A call of the follower's fails soon, or a few of them. */
+static void
+step_fault(struct run *run, struct stream *stream, uint32_t draw)
+{
+	static const unsigned COUNTS[] = {1, 1, 1, 2, 5, 40};
+	const enum calls_fault fault = take(&draw, CALLS_FAULTS);
+	const unsigned at = 1 + take(&draw, 1 + take(&draw, 60));
+	const unsigned count = COUNTS[take(&draw, COUNT(COUNTS))];
+
+	(void)stream;
+	world_say(run->world, "%s at call %u, %u times", calls_fault_name(fault), at, count);
+	calls_fail(fault, at, count);
+}
+
+static void
+step_during(struct run *run, struct stream *stream, uint32_t draw)
+{
+	(void)stream;
+	(void)draw;
+	run->meets = true;
+}
+
 /* Kinds by how often they are drawn. */
 static const struct kind {
 	const char *name;
 	unsigned weight;
 	void (*run)(struct run *run, struct stream *stream, uint32_t draw);
+	bool is_outside; /* done to files, so it may come while the follower looks */
 } KINDS[] = {
-	{"append", 14, step_append},
-	{"rotate", 6, step_rotate},
-	{"copytruncate", 4, step_copytruncate},
-	{"truncate", 2, step_truncate},
-	{"pack", 3, step_pack},
-	{"replace", 4, step_replace},
-	{"older", 2, step_older},
-	{"newer", 2, step_newer},
-	{"rewrite", 2, step_rewrite},
-	{"roll", 3, step_roll},
-	{"rollsynced", 2, step_roll_synced},
-	{"delete", 2, step_delete},
-	{"swap", 3, step_swap},
-	{"link", 1, step_link},
-	{"hold", 2, step_hold},
-	{"writeheld", 3, step_write_held},
-	{"release", 2, step_release},
-	{"look", 14, step_look},
-	{"commit", 8, step_commit},
-	{"kill", 4, step_kill},
-	{"stop", 2, step_stop},
-	{"start", 5, step_start},
-	{"reload", 1, step_reload},
-	{"turn", 8, step_turn},
+	{"append", 14, step_append, true},
+	{"rotate", 6, step_rotate, true},
+	{"copytruncate", 4, step_copytruncate, true},
+	{"truncate", 2, step_truncate, true},
+	{"pack", 3, step_pack, true},
+	{"replace", 4, step_replace, true},
+	{"older", 2, step_older, true},
+	{"newer", 2, step_newer, true},
+	{"rewrite", 2, step_rewrite, true},
+	{"roll", 3, step_roll, true},
+	{"rollsynced", 2, step_roll_synced, true},
+	{"delete", 2, step_delete, true},
+	{"swap", 3, step_swap, true},
+	{"link", 1, step_link, true},
+	{"hold", 2, step_hold, true},
+	{"writeheld", 3, step_write_held, true},
+	{"release", 2, step_release, true},
+	{"look", 14, step_look, false},
+	{"commit", 8, step_commit, false},
+	{"kill", 4, step_kill, false},
+	{"stop", 2, step_stop, false},
+	{"start", 5, step_start, false},
+	{"reload", 1, step_reload, false},
+	{"turn", 8, step_turn, false},
+	{"fault", 4, step_fault, false},
+	{"during", 4, step_during, false},
 };
 
 static uint64_t
@@ -559,7 +588,10 @@ history_draw(struct history *history, uint64_t seed, size_t longest, const char 
 void
 history_print(const struct history *history, struct buf *out)
 {
-	buf_format(out, "%u:", history->seed);
+	buf_format(out, "%u", history->seed);
+	if (history->fault_at)
+		buf_format(out, "@%s/%u", calls_fault_name(history->fault), history->fault_at);
+	buf_add_text(out, ":");
 	for (size_t i = 0; i < history->count; i++)
 		buf_format(out, " %s/%u/%u", KINDS[history->steps[i].kind].name,
 			history->steps[i].stream, history->steps[i].draw);
@@ -572,9 +604,17 @@ history_parse(struct history *history, const char *text)
 	int used;
 
 	*history = (struct history){0};
-	if (sscanf(text, "%u:%n", &history->seed, &used) != 1)
+	if (sscanf(text, "%u%n", &history->seed, &used) != 1)
 		return false;
 	text += used;
+	if (sscanf(text, "@%31[a-zA-Z]/%u%n", name, &history->fault_at, &used) == 2) {
+		text += used;
+		while (history->fault < CALLS_FAULTS &&
+			strcmp(calls_fault_name(history->fault), name) != 0)
+			history->fault++;
+	}
+	if (*text++ != ':' || history->fault == CALLS_FAULTS)
+		return false;
 	while (history->count < HISTORY_STEPS) {
 		struct step *step = &history->steps[history->count];
 		unsigned stream;
@@ -590,6 +630,40 @@ history_parse(struct history *history, const char *text)
 		text += used;
 	}
 	return text[strspn(text, " \n")] == '\0';
+}
+
+static void
+run_step(struct run *run, const struct step *step)
+{
+	KINDS[step->kind].run(run, &run->world->streams[step->stream], step->draw);
+	world_reconsider(run->world);
+}
+
+static void
+on_meeting(void *owner)
+{
+	struct run *run = owner;
+	const struct step *step = run->step;
+
+	run->step = NULL;
+	world_say(run->world, "meanwhile");
+	run->is_inside = true;
+	run_step(run, step);
+	run->is_inside = false;
+}
+
+/* The follower looks, and while it does the step comes. */
+static void
+meet(struct run *run, const struct step *step)
+{
+	uint32_t draw = step->draw;
+
+	run->meets = false;
+	run->step = step;
+	calls_meet(on_meeting, run, 1 + take(&draw, 1 + take(&draw, 80)));
+	look(run, take(&draw, 1500) * (SECOND / 1000));
+	calls_meet(NULL, NULL, 0);
+	run->step = NULL;
 }
 
 /* Every stream has a log that was looked at: what stood beside it before is none of ours. */
@@ -612,6 +686,7 @@ end(struct run *run, struct buf *report)
 {
 	int looks = 0;
 
+	calls_fail_no_more();
 	if (!follower_is_up(run->follower))
 		go_up(run);
 	for (unsigned i = 0; i < run->world->stream_count; i++) {
@@ -659,13 +734,17 @@ history_run(const struct history *history, const char *directory, bool verbose, 
 			history->seed >> 4 & 1 ? 65536 : 1024},
 		&(struct follower_events){run.world, world_on_read, world_on_counted});
 	begin(&run, history->seed);
+	if (history->fault_at)
+		calls_fail(history->fault, history->fault_at, 1);
 	for (size_t i = 0; i < history->count; i++) {
 		const struct step *step = &history->steps[i];
 
 		if (step->stream >= run.world->stream_count)
 			continue;
-		KINDS[step->kind].run(&run, &run.world->streams[step->stream], step->draw);
-		world_reconsider(run.world);
+		if (run.meets && KINDS[step->kind].is_outside && follower_is_up(run.follower))
+			meet(&run, step);
+		else
+			run_step(&run, step);
 		if (verbose) {
 			fprintf(stderr, "%s/%u\n", KINDS[step->kind].name, step->stream);
 			world_missing(run.world, NULL);

@@ -2,6 +2,7 @@
 #define MODEL_HISTORY_H
 
 #include "daemon/base/buf.h"
+#include "tests/model/calls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +24,8 @@ struct history {
 	uint32_t seed; /* of the set-up: streams, inotify or sweeps alone */
 	struct step steps[HISTORY_STEPS];
 	size_t count;
+	enum calls_fault fault; /* at the call of that number, behind the set-up; 0 for none */
+	unsigned fault_at;
 };
 
 /*
@@ -32,7 +35,8 @@ struct history {
 void
 history_draw(struct history *history, uint64_t seed, size_t longest, const char *without);
 
-/* As text: "SEED: step/stream/draw step/stream/draw …", and back. */
+/* As text: "SEED: step/stream/draw step/stream/draw …", the seed with "@FAULT/CALL" behind it where
+ * a call fails, and back. */
 void
 history_print(const struct history *history, struct buf *out);
 bool

@@ -4,8 +4,12 @@
  * and printed so that it can be run again.
  *
  *   model_test [--seed N] [--count N] [--seconds N] [--steps N] [--failures N] [--jobs N]
- *              [--without KIND,KIND] [--directory DIR]
+ *              [--without KIND,KIND] [--directory DIR] [--each-call]
  *   model_test --history 'TEXT' [--verbose]
+ *
+ * Steps that let calls fail ("fault") or come while the input looks ("during") are left out unless
+ * --without names others. With --each-call every history is run once for each call of the input
+ * that can fail, and each fault that it can suffer.
  */
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
@@ -21,7 +25,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { JOBS_MAX = 64, HISTORY_SECONDS = 60, SHORTEN_SECONDS = 20, REPORT_ROOM = 16384 };
+enum {
+	JOBS_MAX = 64,
+	HISTORY_SECONDS = 60,
+	SHORTEN_SECONDS = 20,
+	REPORT_ROOM = 16384,
+	NEVER_FAILED = 3
+};
 
 struct options {
 	uint64_t seed;
@@ -34,11 +44,13 @@ struct options {
 	const char *history;
 	const char *without;
 	bool verbose;
+	bool each_call;
 };
 
 /* A history runs in a process of its own: one that crashes or hangs has failed. */
 struct job {
 	pid_t pid;
+	bool never_failed; /* the call that was to fail lies behind the history's end */
 	uint64_t seed;
 	struct history history;
 	char *report; /* shared with the child */
@@ -62,7 +74,7 @@ start_job(struct job *job, const struct options *options)
 		well = history_run(&job->history, options->directory, options->verbose, &report);
 		if (!well)
 			snprintf(job->report, REPORT_ROOM, "%s", report.p ? report.p : "");
-		_exit(well ? 0 : 1);
+		_exit(!well ? 1 : calls_have_failed() ? 0 : NEVER_FAILED);
 	}
 }
 
@@ -70,7 +82,8 @@ static bool
 end_job(struct job *job, int status)
 {
 	job->pid = 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	job->never_failed = WIFEXITED(status) && WEXITSTATUS(status) == NEVER_FAILED;
+	if (job->never_failed || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
 		return true;
 	if (WIFSIGNALED(status))
 		snprintf(job->report, REPORT_ROOM, "ended by signal %d%s\n", WTERMSIG(status),
@@ -141,14 +154,49 @@ find_job(struct job *jobs, unsigned count, pid_t pid)
 	return NULL;
 }
 
+/* What comes next: another seed, or another call of the same one to fail. */
+struct course {
+	uint64_t seeds;
+	enum calls_fault fault;
+	unsigned fault_at;
+};
+
+static void
+next_history(struct course *course, const struct options *options, struct job *job)
+{
+	job->seed = options->seed + course->seeds;
+	history_draw(&job->history, job->seed, options->steps, options->without);
+	if (options->each_call) {
+		job->history.fault = course->fault;
+		job->history.fault_at = ++course->fault_at;
+	} else {
+		course->seeds++;
+	}
+}
+
+/* Behind the last call comes the next fault, behind the last fault the next seed. */
+static void
+end_of_history(struct course *course, const struct options *options, const struct job *job)
+{
+	if (!job->never_failed || !options->each_call ||
+		job->seed != options->seed + course->seeds || job->history.fault != course->fault)
+		return;
+	course->fault_at = 0;
+	if (++course->fault < CALLS_FAULTS)
+		return;
+	course->fault = 0;
+	course->seeds++;
+}
+
 static int
 run_many(const struct options *options, struct job *jobs)
 {
 	const int64_t begin = clock_monotonic();
-	uint64_t started = 0, done = 0, failed = 0;
+	struct course course = {0};
+	uint64_t done = 0, failed = 0;
 
 	for (;;) {
-		const bool more = started < options->count && failed < options->failures &&
+		const bool more = course.seeds < options->count && failed < options->failures &&
 				  (options->seconds == 0 ||
 					  clock_monotonic() < begin + options->seconds * SECOND);
 		struct job *job = more ? find_job(jobs, options->jobs, 0) : NULL;
@@ -156,8 +204,7 @@ run_many(const struct options *options, struct job *jobs)
 		pid_t pid;
 
 		if (job) {
-			job->seed = options->seed + started++;
-			history_draw(&job->history, job->seed, options->steps, options->without);
+			next_history(&course, options, job);
 			start_job(job, options);
 			continue;
 		}
@@ -170,6 +217,7 @@ run_many(const struct options *options, struct job *jobs)
 		done++;
 		if (!end_job(job, status) && failed++ < options->failures)
 			report_failure(job, options);
+		end_of_history(&course, options, job);
 	}
 	printf("%llu histories from seed %llu in %lld s, %llu failed\n", (unsigned long long)done,
 		(unsigned long long)options->seed,
@@ -199,7 +247,7 @@ read_options(int argc, char **argv, struct options *options)
 		{"count", required_argument, NULL, 'n'}, {"seconds", required_argument, NULL, 't'},
 		{"steps", required_argument, NULL, 'l'}, {"without", required_argument, NULL, 'w'},
 		{"failures", required_argument, NULL, 'f'}, {"jobs", required_argument, NULL, 'j'},
-		{"directory", required_argument, NULL, 'd'},
+		{"directory", required_argument, NULL, 'd'}, {"each-call", no_argument, NULL, 'e'},
 		{"history", required_argument, NULL, 'h'}, {"verbose", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0}};
 	int option;
@@ -233,6 +281,9 @@ read_options(int argc, char **argv, struct options *options)
 		case 'h':
 			options->history = optarg;
 			break;
+		case 'e':
+			options->each_call = true;
+			break;
 		case 'v':
 			options->verbose = true;
 			break;
@@ -250,7 +301,7 @@ main(int argc, char **argv)
 		.count = 1000,
 		.steps = 24,
 		.failures = 1,
-		.without = "",
+		.without = "fault,during",
 		.jobs = 4,
 		.directory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"};
 	struct job jobs[JOBS_MAX] = {0};
