@@ -96,6 +96,7 @@ test: ## everything that is tested, from nothing
 	@packaging/deps.sh build test
 	@$(MAKE) all
 	@$(MAKE) test-unit
+	@$(MAKE) test-survival
 	@$(MAKE) asan
 	@$(MAKE) tsan
 	@$(MAKE) valgrind

@@ -18,7 +18,9 @@ test-crash: all $(BUILD)/tracer ## killed at every system call, and started agai
 test-fault: all $(BUILD)/tracer $(BUILD)/allocator.so ## every system call and allocation failing once
 	@$(CRASH_TEST) --fault EIO,ENOSPC,EMFILE,EACCES,ESTALE,EINTR,ENOMEM,short,memory $(CRASH)
 
-# What make test has time for.
+# What make test has time for; losses of power are among the unit tests.
 .PHONY: test-survival
-test-survival: all $(BUILD)/tracer $(BUILD)/allocator.so ## a part of both, and of random kills
-	@$(CRASH_TEST) --fault all --sample 14 --random 150 --jobs 6
+test-survival: all $(BUILD)/tracer $(BUILD)/allocator.so $(BUILD)/model_test ## a part of these two, of random kills, of the model
+	@$(BUILD)/model_test --without during --seed 3000 --count 600
+	@$(BUILD)/model_test --seed 100 --count 2 --each-call
+	@$(CRASH_TEST) --fault all --sample 36 --random 300 --jobs 6
