@@ -18,6 +18,11 @@
  *  2. An input is told that a batch is committed only after the transaction that holds it.
  *  3. A transaction with a transition or an alert in it is durable before the alert leaves.
  *  4. A reload has read, compiled and made everything before it changes anything.
+ *  5. What waits is waited for by the clock that does not jump and goes on while the host sleeps:
+ *     where the time of day was set, each turn begins by moving what the correlator waits for by as
+ *     much. After a sleep what is due comes at once, each thing once.
+ *  6. While the store takes nothing, what it should have taken stays in memory, merged, and is
+ *     brought again whole.
  */
 struct engine;
 
