@@ -297,4 +297,5 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 	else
 		follow_begin(follow, stream, arrival);
 	stream->siblings_due |= stream->older_waits;
+	stream->undecided = stream->older_waits;
 }

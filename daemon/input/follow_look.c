@@ -190,6 +190,7 @@ follow_rewritten(struct follow *follow, struct generation *generation)
 		follow_begin(follow, stream, &arrival);
 	else if (arrival.fd >= 0)
 		close(arrival.fd);
+	stream->undecided |= stream->older_waits;
 	if (arrival.fd < 0 || stream->older_waits)
 		stream_set_due(follow, stream);
 }
