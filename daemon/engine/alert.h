@@ -25,7 +25,7 @@ enum alert_kind {
 	ALERT_CERTIFICATE_SUSPECT,
 	ALERT_SYNC_FAILING,
 	ALERT_SITE_SILENT,
-	ALERT_AIWATCH, /* about aiwatch itself: a sink has begun to have dead letters */
+	ALERT_AIWATCH, /* about aiwatch itself: dead letters, a gap, an input that hangs */
 	ALERT_TEST,
 	ALERT_HEARTBEAT, /* the daemon lives: said again and again, for a dead man's switch */
 	ALERT_KINDS,

@@ -101,7 +101,7 @@ start_up(struct engine *engine, struct err *err)
 	struct outbox_options outbox = {config->outbox.max_alerts, config->outbox.max_age};
 	if (!open_store(engine, err))
 		return false;
-	engine->queue = queue_new(ENGINE_BATCHES);
+	engine->queue = queue_new(QUEUE_LIMIT);
 	engine->correlate = correlate_new(&correlation);
 	engine->pending = pending_new();
 	engine->outbox = outbox_new(&outbox, engine->store);

@@ -16,7 +16,10 @@
  * What the files of the engine share: engine.c (boot, loop, teardown), engine_turn.c (one turn),
  * engine_config.c (what a configuration makes, and reload), engine_request.c (status and orders).
  */
-enum { ENGINE_BATCHES = 256 }; /* that wait at most, and that one transaction takes */
+enum {
+	QUEUE_LIMIT = 16, /* batches that wait for the engine: what inputs are ahead by is memory */
+	TURN_LIMIT = 256, /* batches of one transaction: not fewer than wait */
+};
 
 struct engine {
 	struct config *config;

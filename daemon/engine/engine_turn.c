@@ -234,7 +234,7 @@ bool
 engine_take_batches(struct engine *engine)
 {
 	struct batch *batch = NULL;
-	for (int i = 0; i < ENGINE_BATCHES; i++) {
+	for (int i = 0; i < TURN_LIMIT; i++) {
 		batch = queue_take(engine->queue);
 		if (!batch)
 			return false;
