@@ -1,4 +1,5 @@
 #include "config/suggest.h"
+#include "daemon/base/hash.h"
 #include "daemon/base/mem.h"
 #include "daemon/verb.h"
 
@@ -94,6 +95,7 @@ int
 main(int argc, char **argv)
 {
 	const char *config_path = NULL;
+	hash_start();
 	json_set_alloc_funcs(mem_new, free); /* no document is read or written by halves */
 	if (!take_config_path(&argc, argv, &config_path))
 		return usage_error("-c wants a FILE behind it");
