@@ -17,7 +17,7 @@ test-rotation-sample: all $(BUILD)/preload.so ## one cell of each row of it: a m
 		/usr/bin/python3 tests/rotation/run.py --sample 0 $(ROTATION)
 
 .PHONY: compare-rotation
-compare-rotation: ## the same against rsyslog, syslog-ng, SEC, mtail, fail2ban, monit
+compare-rotation: all $(BUILD)/preload.so ## the same beside rsyslog, syslog-ng, SEC, mtail, fail2ban, monit
 	@tests/rotation/fetch-peers.sh $(BUILD)/peers
-	@BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
+	@BUILD=$(BUILD) AIWATCH=$(BUILD)/aiwatch PYTHONDONTWRITEBYTECODE=1 \
 		/usr/bin/python3 tests/rotation/run.py --peers $(ROTATION)

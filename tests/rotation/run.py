@@ -93,7 +93,7 @@ def chosen(text, everything):
 
 
 def cells_of(options):
-    tailers = peers.PEERS if options.peers else (Aiwatch,)
+    tailers = (Aiwatch, *peers.PEERS) if options.peers else (Aiwatch,)
     if options.only:
         tailers = [tailer for tailer in tailers if tailer.name in options.only.split(",")]
     kinds = chosen(options.kinds, ("short",) if options.peers else KINDS)
