@@ -124,7 +124,7 @@ static const struct config_key INPUT_KEY[] = {
 		.takes_one = true,
 		.standard = "[\"{name}.*\", \"{name}-*\", \"{stem}-*{ext}\", \"{stem}.lo_\", "
 			    "\"{name}~\"]",
-		.help = "where a rotated file is looked for, beside the log"},
+		.help = "where a rotated file is looked for, beside the log, compressed or not"},
 	{.name = "on_lost_state",
 		.type = KEY_CHOICE,
 		AT(config_input, on_lost_state),

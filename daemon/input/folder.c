@@ -191,7 +191,7 @@ static void
 take_sibling(struct follow *follow, struct folder *folder, const char *name)
 {
 	for (struct stream *s = folder->streams; s; s = s->next_in_folder) {
-		if (s->siblings_due || !sibling_is_named(follow, s, span_of(name)))
+		if (s->siblings_due || !sibling_is_named(follow, s, name))
 			continue;
 		s->siblings_due = true;
 		stream_set_due(follow, s);

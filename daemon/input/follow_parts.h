@@ -292,7 +292,7 @@ bool
 sibling_claims(struct follow *follow, struct stream *stream, const char *path,
 	const struct object_look *look, const struct object_key *key);
 bool
-sibling_is_named(const struct follow *follow, const struct stream *stream, struct span name);
+sibling_is_named(const struct follow *follow, const struct stream *stream, const char *name);
 
 /* What stands at a path and is not read there yet. */
 struct arrival {

@@ -341,7 +341,7 @@ sibling_claims(struct follow *follow, struct stream *stream, const char *path,
 	struct sibling sibling = {.path = (char *)path, .look = *look, .key = *key};
 	for (struct stream *s = stream->folder->streams; s; s = s->next_in_folder) {
 		struct object_look now;
-		if (s == stream || !s->count || !sibling_is_named(follow, s, span_of(stream->name)))
+		if (s == stream || !s->count || !sibling_is_named(follow, s, stream->name))
 			continue;
 		if (look->size == 0) {
 			stream_set_busy(follow, stream);

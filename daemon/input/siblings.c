@@ -64,6 +64,14 @@ stem_of(const char *name)
 	return dot ? (struct span){name, (size_t)(dot - name)} : span_of(name);
 }
 
+/* The name that a file had before it was compressed. */
+static struct span
+unpacked(const char *name)
+{
+	const char *end = packed_is_named(name) ? strrchr(name, '.') : name + strlen(name);
+	return (struct span){name, (size_t)(end - name)};
+}
+
 /* Most patterns begin with the name or its stem: names that begin otherwise are no siblings. */
 static bool
 can_begin(const char *pattern, const char *stream, struct span name)
@@ -72,19 +80,20 @@ can_begin(const char *pattern, const char *stream, struct span name)
 }
 
 static bool
-is_named(const char *pattern, const char *stream, struct span name)
+is_named(const char *pattern, const char *stream, const char *name)
 {
-	if (!can_begin(pattern, stream, name) || is_unfinished(name) ||
-		span_equal(name, span_of(stream)))
+	struct span whole = span_of(name);
+	if (!can_begin(pattern, stream, whole) || is_unfinished(whole) || strcmp(name, stream) == 0)
 		return false;
 	char *expanded = expand(pattern, stream);
-	bool matches = glob_match_name(span_of(expanded), name);
+	bool matches = glob_match_name(span_of(expanded), whole) ||
+		       glob_match_name(span_of(expanded), unpacked(name));
 	free(expanded);
 	return matches;
 }
 
 bool
-sibling_is_named(const struct follow *follow, const struct stream *stream, struct span name)
+sibling_is_named(const struct follow *follow, const struct stream *stream, const char *name)
 {
 	const struct config_list *rotated = &follow->config->rotated;
 	for (size_t i = 0; i < rotated->count; i++) {
@@ -204,7 +213,7 @@ siblings_are_listed(const struct follow *follow, const struct stream *stream)
 		struct span prefix = prefix_of(pattern, stream->name);
 		for (size_t i = names_find(names, prefix);
 			names_has(names, i, prefix) && !strchr(pattern, '/'); i++) {
-			if (is_named(pattern, stream->name, span_of(names->item[i])))
+			if (is_named(pattern, stream->name, names->item[i]))
 				return true;
 		}
 	}
@@ -220,7 +229,7 @@ list_siblings(struct follow *follow, struct siblings *siblings, const char *fold
 	if (!list_folder(follow, folder, &siblings->trouble))
 		return;
 	for (size_t i = names_find(names, prefix); names_has(names, i, prefix); i++) {
-		if (is_named(pattern, stream, span_of(names->item[i])))
+		if (is_named(pattern, stream, names->item[i]))
 			add_sibling(siblings, folder, names->item[i]);
 	}
 }
@@ -229,8 +238,7 @@ list_siblings(struct follow *follow, struct siblings *siblings, const char *fold
 static unsigned
 number_of(const char *path)
 {
-	size_t end = packed_is_named(path) ? (size_t)(strrchr(path, '.') - path) : strlen(path);
-	size_t at = end;
+	size_t end = unpacked(path).n, at = end;
 	while (at > 0 && path[at - 1] >= '0' && path[at - 1] <= '9')
 		at--;
 	if (at == 0 || path[at - 1] != '.' || at == end || end - at > 4)

@@ -192,6 +192,17 @@ def a8d(w):
         w.append(50)
 
 
+@row("A8g", "rotated to a name with a date and the ending, gzipped", half_excused=True)
+def a8g(w):
+    w.begin()
+    with w.away():
+        w.append(50)
+        dated = os.path.join(w.logs, "AIUpdateSvc-20261124.log")
+        w.mv(target=dated)
+        w.append(50)
+        w.compress(dated)
+
+
 @row("A9", "the rotated name matches the pattern too")
 def a9(w):
     w.patterns = [w.log + "*"]
