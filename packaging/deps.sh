@@ -30,7 +30,7 @@ packages() {
         echo clang-format clang-tidy cppcheck shellcheck universal-ctags python3 git
         echo libcmocka-dev # which headers of tests include
         ;;
-    package) echo debhelper dpkg-dev rpm ;;
+    package) echo build-essential debhelper dpkg-dev rpm ;;
     package-test)
         echo lintian rpmlint mandoc systemd debootstrap
         echo python3 python3-pytest python3-jsonschema python3-yaml
