@@ -114,10 +114,21 @@ is_gone(const struct generation *generation)
 	       (generation->position.state == GENERATION_DONE && !generation->listed);
 }
 
-/* A sibling holds more of a live generation than was read. */
+/*
+ * A sibling holds more of a live generation than was read: `size` bytes. Should it go before the
+ * rest was read, that is known to be lost.
+ */
 static void
-note_longer_copy(const struct follow *follow, const struct generation *generation)
+note_longer_copy(struct follow *follow, struct generation *generation, uint64_t size)
 {
+	struct position *position = &generation->position;
+	if (size > generation->seen.size && position->offset > 0 &&
+		position->state != GENERATION_DONE) {
+		generation->copied_until = size;
+		generation->copied_from = generation->seen.size;
+		position->size = size;
+		generation_mark(follow, generation);
+	}
 	bool is_held = generation->position.state == GENERATION_HELD;
 	struct stream *stream = generation->stream;
 	stream->copied |= generation->shrunk;
@@ -139,10 +150,13 @@ compare_plain(struct follow *follow, struct stream *stream, const struct sibling
 		if (verdict == CONTENT_UNREADABLE || verdict == CONTENT_EMPTY)
 			return ADOPT_UNDECIDED;
 		if (!is_gone(generation)) {
-			if (is_copy_of_live(follow, generation, fd, look->size, verdict))
-				kind = ADOPT_UNDECIDED;
+			if (!is_copy_of_live(follow, generation, fd, look->size, verdict))
+				continue;
+			kind = ADOPT_UNDECIDED;
+			stream->alike |= generation == stream_current(stream) &&
+					 !generation->shrunk && look->size > generation->seen.size;
 			if (verdict == CONTENT_WHOLE && look->size > generation->position.offset)
-				note_longer_copy(follow, generation);
+				note_longer_copy(follow, generation, look->size);
 			continue;
 		}
 		if (verdict == CONTENT_BEGINNING)
@@ -155,7 +169,8 @@ compare_plain(struct follow *follow, struct stream *stream, const struct sibling
 			stream->older_waits = true;
 			continue;
 		}
-		if (verdict != CONTENT_WHOLE || generation->position.offset == 0 ||
+		if (verdict != CONTENT_WHOLE ||
+			generation->position.offset + generation->partial == 0 ||
 			!has_rest(generation, fd, look->size))
 			continue;
 		/* As long as nothing else stands at its path, it may come back there. */
@@ -215,14 +230,14 @@ compare_packed(struct follow *follow, struct stream *stream, const struct siblin
 				  packed_begins_as(fd, generation->fd);
 		if (generation->position.packed || generation->position.offset == 0)
 			continue;
-		bool is_longer;
-		enum content_verdict verdict = packed_compare(follow, generation, fd, &is_longer);
+		uint64_t size;
+		enum content_verdict verdict = packed_compare(follow, generation, fd, &size);
 		if (verdict == CONTENT_UNREADABLE || verdict == CONTENT_BEGINNING)
 			return ADOPT_UNDECIDED;
 		if (verdict != CONTENT_WHOLE)
 			continue;
-		if (!is_gone(generation) && is_longer)
-			note_longer_copy(follow, generation);
+		if (!is_gone(generation) && size > generation->position.offset)
+			note_longer_copy(follow, generation, size);
 		if (!is_gone(generation) || (generation->fd >= 0 && !generation->at_end))
 			return ADOPT_UNDECIDED;
 		return adopt_packed(follow, generation, sibling, fd, look) ? ADOPT_TAKEN

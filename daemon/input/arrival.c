@@ -60,7 +60,10 @@ takes_over(struct follow *follow, struct generation *generation, const struct ar
 	const struct position *position = &generation->position;
 	if (position->packed || (!is_newest && position->offset < PROOF_RAW))
 		return false;
-	if (position->state == GENERATION_DONE && position->offset == 0)
+	/* What was empty proves nothing; its writer may go on where it has no name any more. */
+	bool has_left = position->state == GENERATION_DONE ||
+			(position->state == GENERATION_DRAINING && generation->partial == 0);
+	if (has_left && position->offset == 0)
 		return false;
 	enum content_verdict verdict = generation_compare(follow, generation, &source);
 	if (verdict == CONTENT_WHOLE && has_rest(generation, arrival)) {
@@ -108,6 +111,18 @@ is_to_wait(struct follow *follow, struct generation *generation)
 	return !follow_gives_up(follow, generation);
 }
 
+/*
+ * Nothing was read of the old object yet, so no proof tells whether it holds what it held: a copy
+ * of what stands at the path now, written over it after it was renamed.
+ */
+static bool
+is_copy_of_arrival(const struct generation *generation, const struct arrival *arrival)
+{
+	return generation->position.offset == 0 && generation->fd >= 0 &&
+	       generation->seen.changed_at >= arrival->look.changed_at &&
+	       sibling_is_arrival(generation->stream, generation->fd, generation->seen.size);
+}
+
 /* The generation that stood at the path makes room, or goes on in the new object. */
 static enum outcome_of_arrival
 displace(struct follow *follow, struct generation *current, const struct arrival *arrival)
@@ -120,8 +135,15 @@ displace(struct follow *follow, struct generation *current, const struct arrival
 	if (current->fd >= 0 && !current->at_end && !follow_gives_up(follow, current)) {
 		stream_set_ready(follow, current->stream);
 		stream_set_busy(follow, current->stream);
+		/* What was copied and truncated before its first byte was read is older. */
+		if (where == GONE && current->position.offset == 0)
+			sibling_check(follow, current->stream);
 		if (where == GONE || current->position.offset >= PROOF_HEAD)
 			return ARRIVAL_LATER;
+	}
+	if (where == STILL_LINKED && is_copy_of_arrival(current, arrival)) {
+		follow_give_up_object(follow, current, "overwritten with a copy");
+		return ARRIVAL_NEW;
 	}
 	if (where == STILL_LINKED) {
 		if (is_backup(follow, current, arrival)) {

@@ -23,15 +23,24 @@ descriptor_is_short(int code)
 	return code == EMFILE || code == ENFILE || code == ENOMEM;
 }
 
-void
-generation_close(struct follow *follow, struct generation *generation)
+int
+generation_take_fd(struct follow *follow, struct generation *generation)
 {
-	if (generation->fd < 0)
-		return;
-	close(generation->fd);
+	int fd = generation->fd;
+	if (fd < 0)
+		return -1;
 	generation->fd = -1;
 	DL_DELETE(follow->open, generation);
 	follow->open_count--;
+	return fd;
+}
+
+void
+generation_close(struct follow *follow, struct generation *generation)
+{
+	int fd = generation_take_fd(follow, generation);
+	if (fd >= 0)
+		close(fd);
 }
 
 bool

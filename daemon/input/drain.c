@@ -3,7 +3,6 @@
 #include "daemon/input/siblings.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,16 +13,17 @@ split_off(struct follow *follow, struct generation *generation, const struct obj
 {
 	struct stream *stream = generation->stream;
 	char *seen_at = mem_text(generation->position.seen_at);
-	int fd = fcntl(generation->fd, F_DUPFD_CLOEXEC, 0);
+	int fd = generation_take_fd(follow, generation);
+	bool may_grow = look->links == 0 && object_writers(fd) != OBJECT_WRITERS_NONE;
 	struct object_key key =
 		follow_give_up_object(follow, generation, "rewritten before it was rotated");
-	if (fd >= 0 && look->size > 0) {
+	if (look->size > 0 || may_grow) {
 		struct generation *other = generation_new(follow, stream, stream->count);
 		generation_set_object(follow, other, &key, look, seen_at);
 		generation_set_fd(follow, other, fd);
 		generation_enter(follow, other, GENERATION_DRAINING, "rewritten, then rotated");
 		follow_set_readable(follow, other);
-	} else if (fd >= 0) {
+	} else {
 		close(fd);
 	}
 	sibling_check(follow, stream); /* the rest of the older life is read first */
@@ -185,25 +185,35 @@ drain_prove(struct follow *follow, struct generation *generation)
 	return false;
 }
 
+/* What was known to stand there, and cannot be had any more. */
+static void
+count_lost(struct follow *follow, struct generation *generation)
+{
+	struct position *position = &generation->position;
+	uint64_t known = generation->fd < 0 ? position->size : position->offset;
+	bool vanished = generation->vanished && generation->fd < 0;
+	if (generation_is_copied(generation) && generation->copied_until > known)
+		known = generation->copied_until;
+	uint64_t lost = known > position->offset ? known - position->offset : 0;
+	if (lost || vanished)
+		follow_gap(follow, vanished ? GAP_LOST : GAP_TRUNCATED, generation, lost);
+	generation->vanished = false;
+	generation->copied_until = 0;
+	position->size = position->offset;
+}
+
 static void
 finish(struct follow *follow, struct generation *generation)
 {
-	struct position *position = &generation->position;
-	if (generation->fd < 0) {
-		uint64_t lost =
-			position->size > position->offset ? position->size - position->offset : 0;
-		if (lost || generation->vanished)
-			follow_gap(follow, generation->vanished ? GAP_LOST : GAP_TRUNCATED,
-				generation, lost);
-		generation->vanished = false;
-		position->size = position->offset;
-	} else if (!generation->at_end) {
+	if (generation->fd >= 0 && !generation->at_end) {
 		follow_gap(follow, GAP_UNREADABLE, generation,
-			generation->seen.size - position->offset);
-	} else if (generation->partial && !tail_finish(follow, generation)) {
+			generation->seen.size - generation->position.offset);
+	} else if (generation->fd >= 0 && generation->partial && !tail_finish(follow, generation)) {
 		follow_failed(follow, generation, errno);
 		if (!follow_gives_up(follow, generation))
 			return;
+	} else {
+		count_lost(follow, generation);
 	}
 	generation->failing_since = 0;
 	tail_end_backlog(follow, generation);
@@ -218,6 +228,14 @@ static bool
 is_quiet(const struct follow *follow, const struct generation *generation)
 {
 	return follow->now - generation->quiet_since >= DRAIN_QUIET;
+}
+
+/* A copy that holds more of it may be taken yet. */
+static bool
+awaits_copy(const struct generation *generation)
+{
+	const struct stream *stream = generation->stream;
+	return generation_is_copied(generation) && (stream->older_waits || stream->siblings_due);
 }
 
 /* At its end, nobody can add, and a line that is not whole has had its time. */
@@ -285,7 +303,7 @@ drain_look(struct follow *follow, struct generation *generation)
 	}
 	if (generation->fd >= 0 && !generation->at_end)
 		stream_set_ready(follow, generation->stream);
-	if (is_drained(follow, generation))
+	if (is_drained(follow, generation) && !awaits_copy(generation))
 		finish(follow, generation);
 	else
 		stream_set_busy(follow, generation->stream);

@@ -109,6 +109,10 @@ restore(struct follow *follow, const struct position *position)
 	position_fini(&generation->position);
 	position_copy(position, &generation->position);
 	generation->proven = false;
+	if (position->size > position->offset) {
+		generation->copied_until = position->size;
+		generation->copied_from = COPIED_BEFORE;
+	}
 	stream->looked = true;
 	if (position->generation > follow->last_generation)
 		follow->last_generation = position->generation;

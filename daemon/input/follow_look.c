@@ -4,7 +4,6 @@
 #include "daemon/input/follow_parts.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,8 +177,8 @@ follow_rewritten(struct follow *follow, struct generation *generation)
 	struct stream *stream = generation->stream;
 	bool at_path = stream_current(stream) == generation;
 	struct arrival arrival = {.look = generation->seen, .fd = -1};
-	if (at_path && generation->fd >= 0)
-		arrival.fd = fcntl(generation->fd, F_DUPFD_CLOEXEC, 0);
+	if (at_path)
+		arrival.fd = generation_take_fd(follow, generation);
 	arrival.key = follow_give_up_object(follow, generation, "rewritten in place");
 	stream->arrival = arrival.fd >= 0 ? &arrival : NULL;
 	sibling_check(follow, stream);
@@ -268,15 +267,25 @@ static void
 differs_in_place(struct follow *follow, struct generation *generation)
 {
 	struct arrival arrival = {.look = generation->seen, .fd = -1};
-	if (content_is_edited(generation->fd, &generation->position))
-		arrival.fd = fcntl(generation->fd, F_DUPFD_CLOEXEC, 0);
-	if (arrival.fd < 0) {
+	if (!content_is_edited(generation->fd, &generation->position)) {
 		follow_rewritten(follow, generation);
 		return;
 	}
+	arrival.fd = generation_take_fd(follow, generation);
 	arrival.key.length = generation->position.object_length;
 	memcpy(arrival.key.byte, generation->position.object, OBJECT_KEY_MAX);
 	follow_edited(follow, generation, &arrival);
+}
+
+/* Where a sibling that begins like it parts from it, that one is older: it is read first. */
+static void
+tell_apart(struct follow *follow, struct stream *stream)
+{
+	if (!stream->alike)
+		return;
+	stream->alike = false;
+	stream->situation++;
+	sibling_check(follow, stream);
 }
 
 static void
@@ -295,6 +304,7 @@ decide_in_place(struct follow *follow, struct generation *generation)
 	switch (verdict) {
 	case CONTENT_WHOLE:
 		follow_go_on(follow, generation);
+		tell_apart(follow, generation->stream);
 		break;
 	case CONTENT_BEGINNING:
 		follow_hold(follow, generation);
@@ -336,6 +346,15 @@ note_look(struct follow *follow, struct generation *generation, const struct obj
 }
 
 static void
+grow(struct follow *follow, struct generation *generation)
+{
+	if (generation->stream->alike &&
+		content_glance(generation->fd, &generation->position) == CONTENT_WHOLE)
+		tell_apart(follow, generation->stream);
+	follow_set_readable(follow, generation);
+}
+
+static void
 on_same_object(struct follow *follow, struct generation *generation, const struct object_look *look)
 {
 	const struct position *position = &generation->position;
@@ -369,7 +388,7 @@ on_same_object(struct follow *follow, struct generation *generation, const struc
 				    look->size <= position->offset + generation->partial)))
 		decide_in_place(follow, generation);
 	else
-		follow_set_readable(follow, generation);
+		grow(follow, generation);
 }
 
 /* The object is another stream's: renamed, or a second name. It is read there. */

@@ -52,6 +52,8 @@ struct generation {
 	uint32_t partial;		/* bytes behind the offset that are no line yet */
 	uint64_t size_at_rotation;	/* younger ones wait until these have been read */
 	uint64_t nuls_until;		/* from the offset up to it there is nothing but NULs */
+	uint64_t copied_until;		/* so long a copy of it was seen; 0 for none */
+	uint64_t copied_from;		/* its own size then; COPIED_BEFORE: before the start */
 	int64_t doubted_since;		/* when its object was first seen to differ; 0 for not */
 	int64_t quiet_since;		/* when it was last seen to change, monotonic */
 	int64_t failing_since;		/* when calls on it began to fail; 0 for not */
@@ -92,6 +94,7 @@ struct stream {
 	bool undecided;		/* what stands at the path waits for the old one to be read up */
 	bool copied;		/* a sibling holds what was truncated, and more */
 	bool older_waits;	/* a sibling is to be read first that cannot be read yet */
+	bool alike;		/* a longer sibling, not read yet, begins like what stands here */
 	bool hidden;		/* the last look at its siblings failed */
 	bool unreadable;	/* a comparison could not be made, so it decides nothing */
 	bool is_link;		/* its name is a symbolic link: writing is not told */
@@ -205,6 +208,16 @@ generation_has_object(const struct generation *generation)
 {
 	return generation->position.object_length > 0;
 }
+/* A copy that was seen held more than its own object does. */
+#define COPIED_BEFORE UINT64_MAX
+
+static inline bool
+generation_is_copied(const struct generation *generation)
+{
+	return generation->copied_until > generation->seen.size &&
+	       (generation->copied_from == generation->seen.size ||
+		       generation->copied_from == COPIED_BEFORE);
+}
 void
 generation_seen_at(struct follow *follow, struct generation *generation, const char *path);
 void
@@ -224,6 +237,9 @@ stream_is_equal(struct stream *stream, int a, int b, uint64_t at, uint64_t n);
 /* descriptor.c */
 void
 generation_set_fd(struct follow *follow, struct generation *generation, int fd);
+/* The descriptor is the caller's then; -1 where none is open. */
+int
+generation_take_fd(struct follow *follow, struct generation *generation);
 void
 generation_close(struct follow *follow, struct generation *generation);
 void

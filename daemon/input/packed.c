@@ -68,16 +68,17 @@ open_archive(int fd)
 }
 
 enum content_verdict
-packed_compare(struct follow *follow, const struct generation *generation, int fd, bool *is_longer)
+packed_compare(struct follow *follow, const struct generation *generation, int fd, uint64_t *size)
 {
 	struct unpacked unpacked = {open_archive(fd), 0};
-	char next;
+	char bytes[LEDGER_CHUNK];
 	if (!unpacked.file)
 		return CONTENT_UNREADABLE;
 	struct content_source source = {read_whole, &unpacked};
 	enum content_verdict verdict = generation_compare(follow, generation, &source);
-	*is_longer = unpacked.got > generation->position.offset ||
-		     read_whole(&unpacked, &next, 1, unpacked.got) > 0;
+	while (verdict == CONTENT_WHOLE && read_whole(&unpacked, bytes, sizeof bytes, 0) > 0)
+		;
+	*size = unpacked.got;
 	archive_file_close(unpacked.file);
 	return verdict;
 }
@@ -86,15 +87,21 @@ bool
 packed_begins_as(int fd, int plain)
 {
 	struct unpacked unpacked = {open_archive(fd), 0};
+	struct content_source source = content_of(&plain);
 	char left[LEDGER_CHUNK], right[LEDGER_CHUNK];
-	if (!unpacked.file)
-		return false;
-	ssize_t n = read_whole(&unpacked, left, sizeof left, 0);
-	ssize_t other = pread(plain, right, sizeof right, 0);
+	bool alike = unpacked.file != NULL, ended = false;
+	uint64_t at = 0;
+	while (alike && !ended && at < PACKED_ALIKE) {
+		ssize_t n = read_whole(&unpacked, left, sizeof left, at);
+		ssize_t other = source.read(source.owner, right, sizeof right, at);
+		if (other < n)
+			n = other;
+		ended = n < (ssize_t)sizeof left;
+		alike = n >= 0 && memcmp(left, right, (size_t)n) == 0;
+		at += n > 0 ? (uint64_t)n : 0;
+	}
 	archive_file_close(unpacked.file);
-	if (other < n)
-		n = other;
-	return n > 0 && memcmp(left, right, (size_t)n) == 0;
+	return alike && at > 0;
 }
 
 static bool

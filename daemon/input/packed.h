@@ -10,12 +10,15 @@
 bool
 packed_is_named(const char *path);
 
-/* Compares what it holds with what the generation consumed, and tells whether it holds more. fd is
- * the compressed file. */
+/* Compares what it holds with what the generation consumed; *size is that of all it holds where it
+ * begins with that, as far as it can be read. fd is the compressed file. */
 enum content_verdict
-packed_compare(struct follow *follow, const struct generation *generation, int fd, bool *is_longer);
+packed_compare(struct follow *follow, const struct generation *generation, int fd, uint64_t *size);
 
-/* Whether the compressed file and the plain one begin alike: in as much of a block as both have. */
+/* Whether the compressed file and the plain one begin alike: as far as both go, or PACKED_ALIKE
+ * bytes. */
+#define PACKED_ALIKE (UINT64_C(16) << 20)
+
 bool
 packed_begins_as(int fd, int plain);
 

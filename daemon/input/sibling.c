@@ -163,10 +163,22 @@ is_text(int fd)
 	return n > 0 && (nuls == 0 || (wide && nuls > (size_t)n / 4));
 }
 
+/* What stood at the path is to be read first: it left it before the sibling did. */
+static bool
+is_behind_unread(const struct follow *follow, const struct stream *stream, const struct memo *memo)
+{
+	const struct generation *current = stream_current(stream);
+	return current && current->unlinked && current->fd >= 0 && !current->at_end &&
+	       current->position.offset == 0 && !follow_gives_up(follow, current) &&
+	       current->seen.changed_at <= memo->look.changed_at;
+}
+
 static bool
 may_be_missed(struct follow *follow, struct stream *stream, int fd, const struct memo *memo,
 	bool is_known)
 {
+	if (is_behind_unread(follow, stream, memo))
+		return false;
 	if (stream->older_waits || (is_known && !adopt_is_settled(follow, stream, fd, memo)))
 		return false;
 	if (is_path_as_seen(stream))
@@ -200,8 +212,10 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 		close(fd);
 	if (kind == ADOPT_TAKEN)
 		return;
-	if (kind == ADOPT_NONE && !is_packed && sibling_is_arrival(stream, fd, look.size))
+	if (kind == ADOPT_NONE && !is_packed && sibling_is_arrival(stream, fd, look.size)) {
 		kind = ADOPT_UNDECIDED;
+		stream->alike |= look.size > stream->arrival->look.size;
+	}
 	/* A packed one may be damaged for good. */
 	if (stream->unreadable && !is_packed)
 		siblings_failed(follow, stream);

@@ -273,7 +273,16 @@ static enum tail_result
 set_at_end(struct follow *follow, struct generation *generation)
 {
 	generation->at_end = true;
-	generation->position.size = generation->position.offset + generation->partial;
+	struct position *position = &generation->position;
+	position->size = position->offset + generation->partial;
+	if (generation_is_copied(generation)) {
+		position->size = generation->copied_until;
+	} else if (generation->copied_until) {
+		/* It has grown: the copy is to be compared again. */
+		generation->copied_until = 0;
+		generation->stream->situation++;
+		generation->stream->siblings_due = true;
+	}
 	tail_end_backlog(follow, generation);
 	return TAIL_END;
 }

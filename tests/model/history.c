@@ -31,6 +31,7 @@ look(struct run *run, int64_t passed)
 {
 	world_say(run->world, "%.3f s later: look", (double)passed / SECOND);
 	follower_look(run->follower, passed);
+	world_on_look(run->world);
 }
 
 static void

@@ -303,6 +303,9 @@ world_copy(struct world *world, struct stream *stream, const struct object *from
 	if (!object) {
 		object = new_object(world);
 		add_name(stream, to, object, false);
+	} else {
+		object->is_seen = false;
+		object->held = object->held && !*to;
 	}
 	world_path(stream, to, path, sizeof(path));
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -366,6 +369,7 @@ world_truncate(struct world *world, struct stream *stream, const char *name)
 	put_bytes(world, fd, "", 0);
 	close(fd);
 	buf_clear(&object->bytes);
+	object->is_seen = false;
 	set_half(object, 0, NULL);
 }
 
@@ -473,9 +477,24 @@ world_hold(struct world *world, struct stream *stream)
 	stream->writer = world_find(world, stream, "");
 }
 
+/* Of a file that nobody saw at the log as it is, its time is all that tells of what age its lines
+ * are: a writer that goes on behind a newer log takes that away. */
+static void
+mark_late(struct world *world, const struct object *object)
+{
+	uint8_t *found = mem_new(WORLD_LINES);
+
+	mark_lines(object, found);
+	for (unsigned i = 1; i < world->next; i++)
+		world->lines[i].late |= found[i];
+	free(found);
+}
+
 void
 world_append_held(struct world *world, struct stream *stream, const struct buf *bytes)
 {
+	if (!stream->writer->is_seen && stream->writer != world_find(world, stream, ""))
+		mark_late(world, stream->writer);
 	world_say(world, "append %zu bytes by the writer's descriptor, up to line %u", bytes->n,
 		world->next - 1);
 	put_bytes(world, stream->writer_fd, bytes->p, bytes->n);
@@ -502,9 +521,10 @@ world_on_read(void *owner, unsigned number)
 
 	if (number >= world->next)
 		return;
-	world->lines[number].waiting = true;
-	if (!world->lines[number].copied && world->keeps_open)
-		world->lines[number].home->held = true;
+	struct line *line = &world->lines[number];
+	line->waiting = true;
+	if (!line->copied && !line->is_cut && world->keeps_open)
+		line->home->held = true;
 }
 
 void
@@ -516,7 +536,7 @@ world_on_counted(void *owner, unsigned number)
 
 	line->counted++;
 	line->waiting = false;
-	if (!line->copied)
+	if (!line->copied && !line->is_cut)
 		line->home->is_known = true;
 	if (line->late || line->is_cut || !line->complete)
 		return;
@@ -527,10 +547,25 @@ world_on_counted(void *owner, unsigned number)
 }
 
 void
+world_on_look(struct world *world)
+{
+	for (unsigned i = 0; i < world->stream_count; i++) {
+		struct object *log = world_find(world, &world->streams[i], "");
+
+		if (log)
+			log->is_seen = true;
+	}
+}
+
+void
 world_on_down(struct world *world)
 {
-	for (unsigned i = 1; i < world->next; i++)
-		world->lines[i].waiting = false;
+	for (unsigned i = 1; i < world->next; i++) {
+		struct line *line = &world->lines[i];
+
+		line->home->is_seen = line->home->is_seen && !line->waiting;
+		line->waiting = false;
+	}
 	for (struct object *object = world->objects; object; object = object->next)
 		object->held = false;
 	world_reconsider(world);

@@ -15,6 +15,8 @@
  *  - it may be lost (but never count twice) where its bytes were destroyed, in every file beside
  *    the log, before they were read: overwritten, truncated, or deleted while nobody held them;
  *  - what a writer adds to a file without a name may be lost: once it was quiet, it is let go;
+ *  - the lines of a file that was never looked at as the log, in this life of it, may come out of
+ *    order once its writer went on behind a newer log: nothing tells of what age they are;
  *  - a half line counts at most once, also when it is completed later.
  *
  * A stream is one log and what stands beside it. Names: "" is the log, others are suffixes.
@@ -26,9 +28,11 @@ struct object {
 	struct buf bytes;
 	unsigned names;	 /* that lead to it */
 	unsigned beside; /* names beside the log, or the log's own: where a follower looks */
-	bool held;	 /* the follower that runs has read a line that was written to it */
-	bool is_known;	 /* a line that was written to it was committed */
-	unsigned half;	 /* number of the half line at its end, 0 for none */
+	bool held;     /* the follower that runs has read a line that was written to it, and it was
+			  not overwritten beside the log: then it may have been closed before */
+	bool is_known; /* a line that was written to it was committed */
+	bool is_seen;  /* it was the log when the follower looked, and was only appended to */
+	unsigned half; /* number of the half line at its end, 0 for none */
 	struct buf rest; /* the bytes that complete it */
 	struct object *next;
 };
@@ -135,6 +139,8 @@ void
 world_on_read(void *world, unsigned number);
 void
 world_on_counted(void *world, unsigned number);
+void
+world_on_look(struct world *world); /* at everything */
 void
 world_on_down(struct world *world); /* killed or stopped: what it held is gone */
 

@@ -481,6 +481,87 @@ t22_truncated_file_waits_for_content_through_a_restart(void **state)
 	world_free(w);
 }
 
+/* The rest stood in a copy alone, which the next copy overwrote before the log was seen replaced.
+ */
+static void
+t23_rest_in_a_copy_that_is_overwritten_is_a_gap(void **state)
+{
+	(void)state;
+	for (int down = 0; down < 2; down++) {
+		struct world *w = begun(100);
+		char *rest = lines(100, 103);
+		shell(w, "cp a.log a.lo_");
+		append(w, "a.lo_", 100, 103);
+		world_pass(w, 2);
+		if (down)
+			world_stop(w);
+		replace_by(w, "a.lo_", 200, 210);
+		replace_by(w, "a.log", 210, 220);
+		if (down)
+			world_start(w);
+		world_pass(w, 60);
+		assert_int_equal(w->gaps, 1);
+		assert_int_equal(w->gap_bytes, strlen(rest));
+		for (unsigned i = 0; i < 220; i++)
+			assert_int_equal(w->seen[i], i < 100 || i >= 200);
+		free(rest);
+		world_free(w);
+	}
+}
+
+static void
+t24_rest_in_a_copy_that_is_read_is_none(void **state)
+{
+	(void)state;
+	struct world *w = begun(100);
+	shell(w, "cp a.log a.lo_");
+	append(w, "a.lo_", 100, 110);
+	world_pass(w, 2);
+	append(w, "a.log", 100, 105);
+	world_pass(w, 2);
+	replace_by(w, "a.log", 110, 120);
+	world_pass(w, 60);
+	expect_once(w, 120, true);
+	assert_int_equal(w->gaps, 0);
+	world_free(w);
+}
+
+/* A new log of which nothing was read yet: no proof tells what became of it. */
+static void
+t25_unread_file_that_a_copy_overwrites(void **state)
+{
+	(void)state;
+	struct world *w = begun(10);
+	shell(w, "mv a.log a.log.1; : > a.log");
+	world_look(w);
+	shell(w, "mv a.log a.lo_");
+	append(w, "a.log", 10, 20);
+	shell(w, "cp a.log a.lo_");
+	world_look(w);
+	shell(w, ": > a.log");
+	append(w, "a.log", 20, 30);
+	world_pass(w, 60);
+	expect_once(w, 30, true);
+	assert_int_equal(w->gaps, 0);
+	world_free(w);
+}
+
+static void
+t26_copy_of_an_unread_file_is_read_before_it(void **state)
+{
+	(void)state;
+	struct world *w = begun(10);
+	shell(w, "mv a.log a.log.1; : > a.log");
+	world_look(w);
+	append(w, "a.log", 10, 20);
+	shell(w, "mv a.log.1 a.log.2; cp a.log a.log.1; : > a.log; touch -d '1 hour ago' a.log.1");
+	append(w, "a.log", 20, 30);
+	shell(w, "cp a.log .copy; mv .copy a.log");
+	world_pass(w, 60);
+	expect_once(w, 30, true);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -507,6 +588,10 @@ main(void)
 		cmocka_unit_test(t20_unread_rest_that_is_overwritten_is_a_gap),
 		cmocka_unit_test(t21_rest_is_read_though_the_file_stays_empty),
 		cmocka_unit_test(t22_truncated_file_waits_for_content_through_a_restart),
+		cmocka_unit_test(t23_rest_in_a_copy_that_is_overwritten_is_a_gap),
+		cmocka_unit_test(t24_rest_in_a_copy_that_is_read_is_none),
+		cmocka_unit_test(t25_unread_file_that_a_copy_overwrites),
+		cmocka_unit_test(t26_copy_of_an_unread_file_is_read_before_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

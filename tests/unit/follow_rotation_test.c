@@ -394,6 +394,61 @@ t19_damaged_archive_is_a_gap(void **state)
 	world_free(w);
 }
 
+/* Read up, emptied and deleted, and its writer goes on: only the descriptor shows it. */
+static void
+t20_writer_that_keeps_an_emptied_and_deleted_file_is_followed(void **state)
+{
+	(void)state;
+	struct world *w = begun("a.log", 10);
+	int fd = open(path_in(w, "a.log"), O_WRONLY | O_APPEND);
+	shell(w, "cp a.log a.log.1; : > a.log; rm a.log");
+	world_look(w);
+	append(w, "a.log", 20, 30);
+	world_look(w);
+	char *text = lines(10, 20);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	world_pass(w, 3);
+	close(fd);
+	world_pass(w, 60);
+	expect_once(w, 30, false);
+	free(text);
+	world_free(w);
+}
+
+/* Of the old object nothing is known but half of a line, which a copy has whole. */
+static void
+t21_half_line_alone_is_known_in_a_copy(void **state)
+{
+	(void)state;
+	struct world *w = begun("a.log", 10);
+	char *text = lines(10, 11);
+	shell(w, "mv a.log a.log.1");
+	put_bytes(w, "a.log", O_APPEND, text, strlen(text) - 1);
+	world_look(w);
+	rewrite(w, ".copy", 10, 20);
+	shell(w, "mv .copy a.log; mv a.log.1 a.log.2; cp a.log a.log.1; : > a.log");
+	world_pass(w, 60);
+	expect_once(w, 20, true);
+	free(text);
+	world_free(w);
+}
+
+/* A new log holds no more yet than the header that a file missed before it begins with too. */
+static void
+t22_files_that_begin_alike_are_told_apart_before_more_is_read(void **state)
+{
+	(void)state;
+	struct world *w = begun("a.log", 10);
+	shell(w, "mv a.log a.log.2; yes '# header' | head -n 600 > a.log");
+	append(w, "a.log", 10, 20);
+	shell(w, "mv a.log a.log.1; yes '# header' | head -n 600 > a.log");
+	world_look(w);
+	append(w, "a.log", 20, 30);
+	world_pass(w, 3);
+	expect_once(w, 30, true);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -417,6 +472,9 @@ main(void)
 		cmocka_unit_test(t17_lost_rest_is_a_gap),
 		cmocka_unit_test(t18_compressed_rest_is_read),
 		cmocka_unit_test(t19_damaged_archive_is_a_gap),
+		cmocka_unit_test(t20_writer_that_keeps_an_emptied_and_deleted_file_is_followed),
+		cmocka_unit_test(t21_half_line_alone_is_known_in_a_copy),
+		cmocka_unit_test(t22_files_that_begin_alike_are_told_apart_before_more_is_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
