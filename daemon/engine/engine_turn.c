@@ -76,6 +76,7 @@ follow_clock(struct engine *engine)
 	log_notice("the clock was set %s by %s; waiting goes on as before",
 		jump > 0 ? "forward" : "back", duration_words(llabs(jump), text));
 	correlate_shift(engine->correlate, jump, &engine->outcome);
+	outbox_shift(engine->outbox, jump);
 }
 
 static int64_t

@@ -116,6 +116,10 @@ outbox_saved(struct outbox *outbox, bool stored);
 void
 outbox_tick(struct outbox *outbox, int64_t now, int64_t monotonic);
 
+/* The wall clock jumped by so much: ages go on as before, over a restart too. */
+void
+outbox_shift(struct outbox *outbox, int64_t jump);
+
 /* The monotonic time of the next thing for outbox_tick, perhaps past; TIME_NONE for none. */
 int64_t
 outbox_next_due(const struct outbox *outbox);

@@ -109,6 +109,35 @@ outbox_has_changes(const struct outbox *outbox)
 	return outbox->news;
 }
 
+static void
+shift_rows(struct row *row, int64_t jump)
+{
+	for (; row; row = row->next) {
+		row->created_at += jump;
+		row_touch(row);
+	}
+}
+
+/* The dead have no age. */
+void
+outbox_shift(struct outbox *outbox, int64_t jump)
+{
+	struct document *document;
+	DL_FOREACH (outbox->documents, document) {
+		document->created_at += jump;
+		for (size_t i = 0; i < document->row_count; i++) {
+			if (document->rows[i] && document->rows[i]->state == ROW_POSTED)
+				document->rows[i]->created_at += jump;
+		}
+	}
+	for (size_t i = 0; i < outbox->outlet_count; i++) {
+		const struct lane *lane, *next;
+		HASH_ITER (hh, outbox->outlets[i]->lanes, lane, next)
+			shift_rows(lane->first, jump);
+	}
+	outbox->news = outbox->store && (outbox->news || outbox->touched.count);
+}
+
 /* What was posted last is mostly sent at once: it need not be read back for that. */
 static void
 keep_document(struct outbox *outbox, struct document *document)

@@ -1042,6 +1042,36 @@ t28_a_death_by_age_is_told(void **state)
 	end(bench);
 }
 
+/* Days are not waited for because the clock says so, before a restart or after it. */
+static void
+t29_a_clock_that_jumps_makes_nothing_older(void **state)
+{
+	(void)state;
+	for (int restarts = 0; restarts < 2; restarts++) {
+		struct bench *bench = begin(1, true);
+		post(bench, "CM01");
+		turn(bench);
+		post(bench, "CM01");
+		answer(&bench->sink[0], 0, SINK_RETRY);
+		bench->now += 100 * HOUR;
+		outbox_shift(bench->outbox, 100 * HOUR);
+		turn(bench);
+		if (restarts)
+			restart(bench);
+		pass(bench, 5 * MINUTE);
+		assert_given(&bench->sink[0], "CM01/1;");
+		answer(&bench->sink[0], 0, SINK_RETRY);
+		turn(bench);
+		assert_int_equal(view(bench, "local").dead, 0);
+		assert_int_equal(view(bench, "local").oldest_at, bench->now - 5 * MINUTE);
+		pass(bench, 73 * HOUR);
+		answer(&bench->sink[0], 0, SINK_RETRY);
+		turn(bench);
+		assert_int_equal(view(bench, "local").dead, 2);
+		end(bench);
+	}
+}
+
 int
 main(void)
 {
@@ -1074,6 +1104,7 @@ main(void)
 		cmocka_unit_test(t26_a_sink_with_dead_letters_is_told_once_and_when_it_has_none),
 		cmocka_unit_test(t27_the_sink_that_an_alert_is_about_does_not_get_it),
 		cmocka_unit_test(t28_a_death_by_age_is_told),
+		cmocka_unit_test(t29_a_clock_that_jumps_makes_nothing_older),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
