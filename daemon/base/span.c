@@ -24,11 +24,20 @@ span_equal_nocase(struct span a, struct span b)
 	return a.n == b.n && span_has_prefix_nocase(a, b);
 }
 
+/* Mostly the first byte is rare, and memchr finds it in a fraction of the time that memmem takes to
+ * begin; where it is not, memmem's time has a bound. */
 const char *
 span_find(struct span s, struct span needle)
 {
+	enum { TRIES = 8 };
 	if (needle.n == 0)
 		return s.p;
+	for (int i = 0; i < TRIES && s.n >= needle.n; i++) {
+		const char *p = memchr(s.p, needle.p[0], s.n - needle.n + 1);
+		if (!p || memcmp(p, needle.p, needle.n) == 0)
+			return p;
+		s = span_from(s, (size_t)(p - s.p) + 1);
+	}
 	return s.n < needle.n ? NULL : memmem(s.p, s.n, needle.p, needle.n);
 }
 
