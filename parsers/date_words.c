@@ -153,12 +153,14 @@ is_ascii_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Most words are told from the text by their first letter. */
+/* Most words are told from the text by their first letter: case changes one bit of an ASCII letter
+ * and never makes one of another. */
 static bool
 may_begin(struct span text, struct span word)
 {
-	bool both_ascii = (unsigned char)text.p[0] < 0x80 && (unsigned char)word.p[0] < 0x80;
-	return !both_ascii || ((text.p[0] ^ word.p[0]) & ~0x20) == 0;
+	unsigned char differ = (unsigned char)(text.p[0] ^ word.p[0]);
+	bool any_ascii = ((unsigned char)text.p[0] & (unsigned char)word.p[0] & 0x80) == 0;
+	return !any_ascii || (differ & ~0x20) == 0;
 }
 
 /* The length in text of the word, 0 where it does not stand at its start. */
