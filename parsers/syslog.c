@@ -94,13 +94,15 @@ escaped_control(struct span s, unsigned char *control)
 }
 
 static bool
-has_escape(struct span s)
+has_escape_by(struct span s, char mark)
 {
 	unsigned char control;
-	for (size_t i = 0; i + 4 <= s.n; i++) {
-		bool may = s.p[i] == '#' || s.p[i] == '\\';
-		if (may && escaped_control(span_from(s, i), &control))
+	const char *p;
+	while (s.n && (p = memchr(s.p, mark, s.n)) != NULL) {
+		s = span_from(s, (size_t)(p - s.p));
+		if (escaped_control(s, &control))
 			return true;
+		s = span_from(s, 1);
 	}
 	return false;
 }
@@ -108,7 +110,7 @@ has_escape(struct span s)
 static struct span
 unescape(struct span s, struct buf *out)
 {
-	if (!has_escape(s))
+	if (!has_escape_by(s, '#') && !has_escape_by(s, '\\'))
 		return s;
 	buf_clear(out);
 	while (s.n > 0) {
