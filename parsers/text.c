@@ -73,12 +73,26 @@ take_character(struct span *in)
 	return is_invisible(c) ? (struct span){NULL, 0} : as_is;
 }
 
+/* Whether eight bytes are all printable ASCII: none below the blank, none above the tilde. */
+static bool
+are_printable(const char *p)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101);
+	uint64_t word;
+	memcpy(&word, p, sizeof word);
+	uint64_t below = word - each * ' ', above = word + each;
+	return ((word | below | above) & each * 0x80) == 0;
+}
+
 /* How many bytes at the start are printable ASCII, up to `most`. */
 static size_t
 printable_run(struct span in, size_t most)
 {
+	in = span_first(in, most);
 	size_t n = 0;
-	while (n < in.n && n < most && in.p[n] >= ' ' && in.p[n] < 0x7f)
+	while (n + 8 <= in.n && are_printable(in.p + n))
+		n += 8;
+	while (n < in.n && in.p[n] >= ' ' && in.p[n] < 0x7f)
 		n++;
 	return n;
 }
