@@ -48,7 +48,7 @@ struct rules_scratch {
 	pcre2_match_context *limits;
 	pcre2_jit_stack *jit_stack;
 	struct buf cause, safe_cause;
-	struct buf repaired; /* a subject that was no UTF-8 */
+	struct buf message, record; /* where they are no UTF-8, repaired */
 };
 
 static void
@@ -313,7 +313,8 @@ rules_scratch_free(struct rules_scratch *scratch)
 	pcre2_jit_stack_free(scratch->jit_stack);
 	buf_fini(&scratch->cause);
 	buf_fini(&scratch->safe_cause);
-	buf_fini(&scratch->repaired);
+	buf_fini(&scratch->message);
+	buf_fini(&scratch->record);
 	free(scratch);
 }
 
@@ -382,13 +383,13 @@ match_rule(const struct rule *rule, struct rules_scratch *scratch, struct span s
 
 /* What PCRE2 is told not to check. */
 static struct span
-valid_subject(struct rules_scratch *scratch, struct span subject)
+valid_subject(struct buf *repaired, struct span subject)
 {
 	if (utf8_is_valid(subject))
 		return subject;
-	buf_clear(&scratch->repaired);
-	utf8_repair(&scratch->repaired, subject);
-	return buf_span(&scratch->repaired);
+	buf_clear(repaired);
+	utf8_repair(repaired, subject);
+	return buf_span(repaired);
 }
 
 enum rules_outcome
@@ -396,15 +397,17 @@ rules_match(const struct rules *rules, struct rules_scratch *scratch, const stru
 	struct span record, struct rules_match *match)
 {
 	enum rules_outcome outcome = RULES_NONE;
+	struct span message = valid_subject(&scratch->message, frame->message);
 	*match = (struct rules_match){0};
+	if (rules->has_record_rules)
+		record = valid_subject(&scratch->record, record);
 	make_match_room(scratch, rules->groups);
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct rule *rule = &rules->rules[i];
 		uint32_t severities = rule->definition.severities;
 		if (severities && !(severities & UINT32_C(1) << frame->severity))
 			continue;
-		struct span subject = valid_subject(
-			scratch, rule->definition.against_record ? record : frame->message);
+		struct span subject = rule->definition.against_record ? record : message;
 		enum rules_outcome one = match_rule(rule, scratch, subject);
 		if (one == RULES_NONE)
 			continue;
