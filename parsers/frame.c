@@ -276,9 +276,15 @@ split_body(struct frame *frame)
 	struct date date;
 	size_t placeholder = placeholder_length(frame->body);
 	bool is_date = date_scan(frame->body, &date);
-	if (split_behind(frame, placeholder, true) ||
-		(is_date && split_behind(frame, date.length, true)) || split_by_colon(frame) ||
-		split_by_text(frame) ||
+	if (split_behind(frame, placeholder, true))
+		return;
+	if (is_date && split_behind(frame, date.length, true)) {
+		/* Behind a date in front of a colon nothing stands that could change it. */
+		frame->is_scanned = true;
+		frame->when = date;
+		return;
+	}
+	if (split_by_colon(frame) || split_by_text(frame) ||
 		(is_date && date.has_day && date.has_time &&
 			split_behind(frame, date.length, false)))
 		return;

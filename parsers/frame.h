@@ -2,6 +2,7 @@
 #define AIWATCH_PARSERS_FRAME_H
 
 #include "daemon/base/span.h"
+#include "parsers/date.h"
 
 #include <stdint.h>
 
@@ -42,7 +43,9 @@ struct frame {
 	struct span
 		date; /* the date in front of the message, without its colon; empty where none */
 	struct span message; /* the message itself; all of body where no date was found */
-	bool is_service;     /* source is the Asset Intelligence Catalog Sync Service's */
+	bool is_scanned;     /* `when` is what date_scan says of `date` */
+	struct date when;
+	bool is_service; /* source is the Asset Intelligence Catalog Sync Service's */
 };
 
 /*

@@ -194,15 +194,17 @@ static void
 read_date(struct feed *feed, struct record *record)
 {
 	struct reader *reader = feed->reader;
-	struct span text = record->frame.date;
-	struct date date;
+	struct frame *frame = &record->frame;
+	struct span text = frame->date;
 	buf_clear(&reader->as);
 	if (text.n == 0)
 		buf_add_text(&reader->as, "no date");
-	else if (!date_scan(text, &date) || date.length != text.n)
+	else if (!frame->is_scanned &&
+		 (!date_scan(text, &frame->when) || frame->when.length != text.n))
 		buf_add_text(&reader->as, "a date that is not understood");
 	else
-		record->time = date_resolve(&date, &feed->state->date, reader->zone, &reader->as);
+		record->time =
+			date_resolve(&frame->when, &feed->state->date, reader->zone, &reader->as);
 	record->time_as = reader->as.p;
 }
 

@@ -15,6 +15,24 @@ must_be_inside(struct span part, struct span whole)
 		abort();
 }
 
+/* The date that is handed on is the one that would be read from its text alone. */
+static void
+must_be_what_stands_there(const struct frame *frame, const struct zone *zone)
+{
+	struct date alone;
+	struct date_memory memory = {0}, again = {0};
+	struct buf as = BUF_INIT, as_again = BUF_INIT;
+	if (!date_scan(frame->date, &alone) || alone.length != frame->date.n)
+		abort();
+	if (date_resolve(&frame->when, &memory, zone, &as) !=
+			date_resolve(&alone, &again, zone, &as_again) ||
+		!span_equal(buf_span(&as), buf_span(&as_again)) ||
+		memcmp(&memory, &again, sizeof memory) != 0)
+		abort();
+	buf_fini(&as);
+	buf_fini(&as_again);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
@@ -25,13 +43,15 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct buf as = BUF_INIT;
 	struct zone *zone = zone_parse(line);
 	struct err err = ERR_INIT;
+	if (!zone)
+		zone = zone_open("UTC", &err);
 	if (frame_parse(line, &frame)) {
+		if (frame.is_scanned)
+			must_be_what_stands_there(&frame, zone);
 		must_be_inside(frame.source, line);
 		must_be_inside(frame.date, line);
 		must_be_inside(frame.message, line);
 	}
-	if (!zone)
-		zone = zone_open("UTC", &err);
 	for (size_t i = 0; i < n && i < 8; i++) {
 		char text[TIME_TEXT];
 		if (!date_scan(span_from(line, i), &date))
