@@ -1,5 +1,6 @@
 #include "parsers/date.h"
 
+#include "daemon/base/mem.h"
 #include "parsers/date_words.h"
 
 #include <ctype.h>
@@ -13,6 +14,15 @@
  * direction, which stand in dates of right-to-left cultures. */
 static const char *const BLANKS[] = {" ", "\t", "\xc2\xa0", "\xe2\x80\x89", "\xe2\x80\xaf",
 	"\xe3\x80\x80", "\xe2\x80\x8e", "\xe2\x80\x8f"};
+
+static bool
+take_byte(struct span *s, char byte)
+{
+	if (s->n == 0 || s->p[0] != byte)
+		return false;
+	*s = span_from(*s, 1);
+	return true;
+}
 
 static bool
 take_text(struct span *s, const char *text)
@@ -30,17 +40,18 @@ static size_t
 skip_blanks(struct span *s)
 {
 	size_t before = s->n;
-	if (before && s->p[0] > ' ' && s->p[0] <= '~') /* nearly always */
-		return 0;
-	for (size_t i = 0; i < sizeof BLANKS / sizeof BLANKS[0];)
+	for (size_t i = 0; i < COUNT(BLANKS);) {
+		if (s->n && s->p[0] > ' ' && s->p[0] <= '~') /* nearly always */
+			break;
 		i = take_text(s, BLANKS[i]) ? 0 : i + 1;
+	}
 	return before - s->n;
 }
 
 static bool
 is_digit_at(struct span s, size_t i)
 {
-	return i < s.n && isdigit((unsigned char)s.p[i]);
+	return i < s.n && s.p[i] >= '0' && s.p[i] <= '9';
 }
 
 /* A number of `least` to `most` digits that no further digit follows. */
@@ -71,7 +82,7 @@ skip_fillers(struct span *s)
 {
 	struct span start = *s;
 	skip_blanks(s);
-	while (take_text(s, ",") || take_word(s, DATE_WORD_FILLER, NULL))
+	while (take_byte(s, ',') || take_word(s, DATE_WORD_FILLER, NULL))
 		skip_blanks(s);
 	return s->n < start.n;
 }
@@ -80,14 +91,14 @@ static void
 skip_weekday(struct span *s)
 {
 	struct span start = *s;
-	bool bracket = take_text(s, "(");
+	bool bracket = take_byte(s, '(');
 	bool known = take_word(s, DATE_WORD_WEEKDAY, NULL) ||
 		     (bracket && take_word(s, DATE_WORD_SHORT_WEEKDAY, NULL));
-	if (!known || (bracket && !take_text(s, ")"))) {
+	if (!known || (bracket && !take_byte(s, ')'))) {
 		*s = start;
 		return;
 	}
-	take_text(s, ".");
+	take_byte(s, '.');
 	skip_fillers(s);
 }
 
@@ -131,13 +142,12 @@ take_numeric(struct span *s, struct date *date, unsigned first, bool year_first)
 	char separator = s->n ? s->p[0] : '\0';
 	if (separator != '/' && separator != '-' && separator != '.')
 		return false;
-	const char text[] = {separator, '\0'};
 	unsigned second, third;
 	bool dots = separator == '.';
-	take_text(s, text);
+	take_byte(s, separator);
 	if (dots)
 		skip_blanks(s);
-	if (!take_number(s, 1, 2, &second) || !take_text(s, text))
+	if (!take_number(s, 1, 2, &second) || !take_byte(s, separator))
 		goto none;
 	if (dots)
 		skip_blanks(s);
@@ -152,7 +162,7 @@ take_numeric(struct span *s, struct date *date, unsigned first, bool year_first)
 		goto none;
 	}
 	if (dots && s->n && s->p[0] == '.' && !is_digit_at(*s, 1))
-		take_text(s, ".");
+		take_byte(s, '.');
 	return true;
 none:
 	*s = start;
@@ -175,18 +185,18 @@ take_worded(struct span *s, struct date *date, unsigned first, bool year_first)
 {
 	struct span start = *s;
 	skip_ordinal(s);
-	if (!take_text(s, "-"))
+	if (!take_byte(s, '-'))
 		skip_fillers(s);
 	if (!take_word(s, DATE_WORD_MONTH, &date->month))
 		goto none;
-	take_text(s, ".");
-	if (!take_text(s, "-"))
+	take_byte(s, '.');
+	if (!take_byte(s, '-'))
 		skip_fillers(s);
 	unsigned last;
 	if (year_first ? !take_number(s, 1, 2, &last) : !take_year(s, &last))
 		goto none;
 	if (year_first)
-		take_text(s, ".");
+		take_byte(s, '.');
 	date->year = year_first ? first : last;
 	date->day = year_first ? last : first;
 	return true;
@@ -227,9 +237,9 @@ static bool
 take_offset(struct span *s, struct date *date)
 {
 	struct span start = *s;
-	bool minus = take_text(s, "-");
+	bool minus = take_byte(s, '-');
 	unsigned hours, minutes = 0, both;
-	if (!minus && !take_text(s, "+"))
+	if (!minus && !take_byte(s, '+'))
 		return false;
 	struct span digits = *s;
 	if (take_number(s, 4, 4, &both)) {
@@ -240,7 +250,7 @@ take_offset(struct span *s, struct date *date)
 		if (!take_number(s, 2, 2, &hours))
 			goto none;
 		digits = *s;
-		if (!take_text(s, ":") || !take_number(s, 2, 2, &minutes)) {
+		if (!take_byte(s, ':') || !take_number(s, 2, 2, &minutes)) {
 			*s = digits;
 			minutes = 0;
 		}
@@ -262,7 +272,7 @@ take_zone(struct span *s, struct date *date)
 	skip_blanks(s);
 	bool is_z = s->n && s->p[0] == 'Z' && (s->n == 1 || !isalnum((unsigned char)s->p[1]));
 	if (is_z) {
-		take_text(s, "Z");
+		take_byte(s, 'Z');
 	} else if (take_word(s, DATE_WORD_ZONE, NULL)) {
 		take_offset(s, date);
 	} else if (!take_offset(s, date)) {
@@ -279,12 +289,11 @@ take_clock(struct span *s, struct date *date)
 	if (!take_number(s, 1, 2, &date->hour) || s->n == 0)
 		return false;
 	char separator = s->p[0];
-	const char text[] = {separator, '\0'};
-	if ((separator != ':' && (separator != '.' || !date->has_day)) || !take_text(s, text) ||
-		!take_number(s, 2, 2, &date->minute))
+	if ((separator != ':' && (separator != '.' || !date->has_day)) ||
+		!take_byte(s, separator) || !take_number(s, 2, 2, &date->minute))
 		return false;
 	struct span minutes = *s;
-	if (take_text(s, text) && take_number(s, 2, 2, &date->seconds))
+	if (take_byte(s, separator) && take_number(s, 2, 2, &date->seconds))
 		take_fraction(s, &date->microseconds);
 	else
 		*s = minutes;
@@ -311,11 +320,27 @@ take_clock_units(struct span *s, struct date *date)
 
 enum half { HALF_NONE, HALF_MORNING, HALF_EVENING };
 
+/* As nearly all who write one do; no other word begins so. */
+static enum half
+take_usual_half(struct span *s)
+{
+	bool is_usual = s->n >= 2 && (s->p[0] == 'A' || s->p[0] == 'P') && s->p[1] == 'M' &&
+			(s->n == 2 || !isalnum((unsigned char)s->p[2]));
+	if (!is_usual)
+		return HALF_NONE;
+	enum half half = s->p[0] == 'A' ? HALF_MORNING : HALF_EVENING;
+	*s = span_from(*s, 2);
+	return half;
+}
+
 static enum half
 take_half(struct span *s)
 {
 	struct span start = *s;
 	skip_blanks(s);
+	enum half half = take_usual_half(s);
+	if (half != HALF_NONE)
+		return half;
 	if (take_word(s, DATE_WORD_MORNING, NULL))
 		return HALF_MORNING;
 	if (take_word(s, DATE_WORD_EVENING, NULL))
@@ -356,13 +381,13 @@ take_month_first(struct span *s, struct date *date)
 {
 	if (!take_word(s, DATE_WORD_MONTH, &date->month))
 		return false;
-	take_text(s, ".");
-	if (!take_text(s, "-"))
+	take_byte(s, '.');
+	if (!take_byte(s, '-'))
 		skip_fillers(s);
 	if (!take_number(s, 1, 2, &date->day))
 		return false;
 	skip_ordinal(s);
-	if (!take_text(s, "-"))
+	if (!take_byte(s, '-'))
 		skip_fillers(s);
 	struct span behind = *s;
 	if (take_number(s, 4, 4, &date->year))
@@ -441,7 +466,7 @@ date_scan(struct span text, struct date *date)
 	}
 	if (!date->has_time) {
 		struct span behind = s;
-		if (date->has_day && !(is_digit_at(s, 1) && take_text(&s, "T")))
+		if (date->has_day && !(is_digit_at(s, 1) && take_byte(&s, 'T')))
 			skip_fillers(&s);
 		if (!take_time(&s, date))
 			s = behind;
