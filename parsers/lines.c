@@ -147,6 +147,9 @@ count_digits(struct span s, size_t most)
 static size_t
 counted_end(const struct lines *lines)
 {
+	bool is_expected = lines->counted || lines->at + lines->place == 0;
+	if (!is_expected || lines->unit != 1)
+		return 0;
 	struct span s = span_from(lines->bytes, lines->place);
 	size_t digits = count_digits(s, COUNT_DIGITS), length = 0;
 	for (size_t i = 0; i < digits; i++)
@@ -154,9 +157,7 @@ counted_end(const struct lines *lines)
 	length += digits + 1;
 	struct span behind = span_from(s, digits);
 	size_t priority = count_digits(span_from(behind, 2), 3);
-	bool is_expected = lines->counted || lines->at + lines->place == 0;
-	if (!is_expected || lines->unit != 1 || digits == 0 || priority == 0 ||
-		!span_has_prefix(behind, SPAN(" <")) ||
+	if (digits == 0 || priority == 0 || !span_has_prefix(behind, SPAN(" <")) ||
 		!span_has_prefix(span_from(behind, 2 + priority), SPAN(">1 ")))
 		return 0;
 	return length < lines->limit ? lines->place + length : 0;
