@@ -71,9 +71,10 @@ struct record {
 	const char *time_as; /* how the date was understood, or why not; borrowed, never NULL */
 	enum event_kind event;
 	size_t rule; /* index in the rules; where event is not EVENT_NONE or why is RULE_LIMIT */
-	struct span cause; /* empty for none */
+	struct span cause; /* safe to pass on, a NUL behind it; empty for none */
 	enum reader_why why;
-	struct span text; /* the first line without its envelope, safe to pass on (text_sanitize) */
+	struct span text; /* the first line without its envelope, safe to pass on (text_sanitize);
+			     a NUL behind it, or empty */
 	struct span raw;  /* the line's raw bytes without the line end: what ids are made of */
 	bool incomplete;  /* ended by the end of the file, not by a newline */
 	bool truncated;	  /* longer than max_line: text is its beginning */

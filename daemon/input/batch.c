@@ -26,14 +26,49 @@ batch_new(struct input *input, int64_t read_at)
 	return batch;
 }
 
-static void
-sighting_fini(struct sighting *sighting)
+/* Texts one behind the other: a log may be nothing but events, and each has five. */
+struct batch_texts {
+	struct batch_texts *before;
+	size_t n, room;
+	char bytes[];
+};
+
+enum { TEXTS_ROOM = 4000 };
+
+static const char *
+keep_text(struct batch *batch, const char *text)
 {
-	free((char *)sighting->site);
-	free((char *)sighting->file);
-	free((char *)sighting->text);
-	free((char *)sighting->cause);
-	free((char *)sighting->advice);
+	struct batch_texts *texts = batch->texts;
+	size_t n = strlen(text) + 1;
+	if (!texts || texts->room - texts->n < n) {
+		size_t room = n > TEXTS_ROOM ? n : TEXTS_ROOM;
+		texts = mem_new(sizeof *texts + room);
+		texts->before = batch->texts;
+		texts->room = room;
+		batch->texts = texts;
+	}
+	char *kept = memcpy(texts->bytes + texts->n, text, n);
+	texts->n += n;
+	return kept;
+}
+
+/* Mostly it is that of the sighting before. */
+static const char *
+keep_text_once(struct batch *batch, const char *text, const char *before)
+{
+	if (!text || (before && strcmp(text, before) == 0))
+		return text ? before : NULL;
+	return keep_text(batch, text);
+}
+
+static void
+free_kept(struct batch_texts *texts)
+{
+	while (texts) {
+		struct batch_texts *before = texts->before;
+		free(texts);
+		texts = before;
+	}
 }
 
 static void
@@ -51,14 +86,13 @@ batch_free(struct batch *batch)
 		return;
 	for (size_t i = 0; i < batch->position_count; i++)
 		position_fini(&batch->positions[i]);
-	for (size_t i = 0; i < batch->sighting_count; i++)
-		sighting_fini(&batch->sightings[i]);
 	for (size_t i = 0; i < batch->gap_count; i++)
 		free(batch->gaps[i].file);
 	free(batch->positions);
 	free(batch->forgotten);
 	free(batch->ledger);
 	free(batch->sightings);
+	free_kept(batch->texts);
 	free_texts(batch->active_sites, batch->active_site_count);
 	free_texts(batch->backlog_ended, batch->backlog_ended_count);
 	free(batch->gaps);
@@ -78,13 +112,15 @@ room_for_one(void *array, size_t count, size_t size)
 void
 batch_add_sighting(struct batch *batch, const struct sighting *sighting)
 {
+	static const struct sighting NONE;
 	struct sighting *to = APPEND(batch->sightings, batch->sighting_count);
+	const struct sighting *before = batch->sighting_count > 1 ? to - 1 : &NONE;
 	*to = *sighting;
-	to->site = mem_text(sighting->site);
-	to->file = mem_text(sighting->file);
-	to->text = mem_text(sighting->text);
-	to->cause = mem_text(sighting->cause);
-	to->advice = mem_text(sighting->advice);
+	to->site = keep_text_once(batch, sighting->site, before->site);
+	to->file = keep_text_once(batch, sighting->file, before->file);
+	to->text = keep_text_once(batch, sighting->text, before->text);
+	to->cause = keep_text_once(batch, sighting->cause, before->cause);
+	to->advice = keep_text_once(batch, sighting->advice, before->advice);
 }
 
 /* A generation stands once in a batch: its last position is the one that counts. */

@@ -38,7 +38,8 @@ struct batch {
 	size_t ledger_count;
 	struct sighting *sightings; /* in the order of the file; texts owned by the batch */
 	size_t sighting_count;
-	char **active_sites; /* that wrote something; only where silent_after asks for it */
+	struct batch_texts *texts; /* where those stand */
+	char **active_sites;	   /* that wrote something; only where silent_after asks for it */
 	size_t active_site_count;
 	char **backlog_ended; /* files whose first look is over with this batch; paths as followed
 			       */

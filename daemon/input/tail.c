@@ -4,7 +4,6 @@
 #include "daemon/base/mem.h"
 #include "daemon/input/follow_parts.h"
 #include "daemon/input/site_name.h"
-#include "parsers/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,9 +19,13 @@
 struct reading {
 	struct follow *follow;
 	struct generation *generation;
+	/* While bytes are fed: what the path's wildcards matched, and the last host and its site.
+	 */
+	struct glob_captures captures;
+	bool has_captures;
+	struct buf host;
+	char *site; /* NULL: no host yet */
 };
-
-enum { CAUSE_MAX = 256 };
 
 static void
 on_chunk(void *owner, const struct ledger_entry *entry)
@@ -32,27 +35,46 @@ on_chunk(void *owner, const struct ledger_entry *entry)
 }
 
 static char *
-make_site(struct follow *follow, const struct stream *stream, struct span host)
+make_site(struct reading *reading, struct span host)
 {
-	struct glob_captures captures = {.count = 0};
-	for (size_t i = 0; i < follow->globs; i++) {
-		if (glob_match(follow->glob[i], stream->path, &captures))
-			break;
-		captures.count = 0;
+	const struct follow *follow = reading->follow;
+	const char *path = reading->generation->stream->path;
+	for (size_t i = 0; !reading->has_captures && i < follow->globs; i++) {
+		reading->has_captures = glob_match(follow->glob[i], path, &reading->captures);
+		if (!reading->has_captures)
+			reading->captures.count = 0;
 	}
-	return site_name(follow->config->site, host, stream->path, &captures);
+	reading->has_captures = true;
+	return site_name(follow->config->site, host, path, &reading->captures);
 }
 
-/* The site by the path alone is the same for all of its lines. */
+/* The site by the path alone is the same for all of its lines; that by a host often for the next.
+ */
 static const char *
-find_site(struct follow *follow, struct stream *stream, struct span host, char **made)
+find_site(struct reading *reading, struct span host)
 {
-	*made = NULL;
-	if (host.n && site_template_has_host(follow->config->site))
-		return *made = make_site(follow, stream, host);
+	struct stream *stream = reading->generation->stream;
+	if (reading->site && span_equal(host, buf_span(&reading->host)))
+		return reading->site;
+	if (host.n && site_template_has_host(reading->follow->config->site)) {
+		free(reading->site);
+		reading->site = make_site(reading, host);
+		buf_clear(&reading->host);
+		buf_add_span(&reading->host, host);
+		return reading->site;
+	}
 	if (!stream->site)
-		stream->site = make_site(follow, stream, (struct span){NULL, 0});
+		stream->site = make_site(reading, (struct span){NULL, 0});
 	return stream->site;
+}
+
+static void
+forget_site(struct reading *reading)
+{
+	free(reading->site);
+	reading->site = NULL;
+	reading->has_captures = false;
+	buf_fini(&reading->host);
 }
 
 static void
@@ -60,9 +82,6 @@ add_sighting(struct reading *reading, const struct record *record, const char *s
 {
 	struct follow *follow = reading->follow;
 	const struct position *position = &reading->generation->position;
-	struct buf cause = BUF_INIT;
-	char *text = mem_copy(record->text.p, record->text.n);
-	text_sanitize(&cause, record->cause, CAUSE_MAX);
 	struct sighting sighting = {
 		.site = site,
 		.event = record->event,
@@ -70,15 +89,13 @@ add_sighting(struct reading *reading, const struct record *record, const char *s
 		.read_at = follow->wall,
 		.file = position->path,
 		.offset = record->offset,
-		.text = text,
-		.cause = cause.n ? cause.p : NULL,
+		.text = record->text.n ? record->text.p : "",
+		.cause = record->cause.n ? record->cause.p : NULL,
 		.advice = rules_definition(follow->rules, record->rule)->advice,
 		.backlog = record->offset < position->backlog_until,
 	};
 	memcpy(sighting.digest, hash128(record->raw.p, record->raw.n).byte, sizeof sighting.digest);
 	batch_add_sighting(follow->batch, &sighting);
-	buf_fini(&cause);
-	free(text);
 }
 
 static void
@@ -86,16 +103,13 @@ on_record(void *owner, const struct record *record)
 {
 	struct reading *reading = owner;
 	struct follow *follow = reading->follow;
-	char *made;
 	if (record->event == EVENT_NONE && !follow->report_activity)
 		return;
-	const char *site =
-		find_site(follow, reading->generation->stream, record->envelope.host, &made);
+	const char *site = find_site(reading, record->envelope.host);
 	if (follow->report_activity)
 		batch_add_active_site(follow->batch, site);
 	if (record->event != EVENT_NONE)
 		add_sighting(reading, record, site);
-	free(made);
 }
 
 static ssize_t
@@ -210,6 +224,7 @@ feed(struct reading *reading, struct span bytes, bool last)
 	uint64_t at = position->offset;
 	size_t consumed = reader_feed(follow->reader, &position->reader, bytes, at, last,
 		follow->wall, on_record, reading, &counts);
+	forget_site(reading);
 	if (consumed == 0 && !last)
 		return 0;
 	if (at < PROOF_HEAD)
@@ -302,7 +317,7 @@ is_other_before_first_read(const struct generation *generation)
 static enum tail_result
 read_some(struct follow *follow, struct generation *generation)
 {
-	struct reading reading = {follow, generation};
+	struct reading reading = {.follow = follow, .generation = generation};
 	struct position *position = &generation->position;
 	struct span bytes;
 	bool is_end;
@@ -347,7 +362,7 @@ tail_read(struct follow *follow, struct generation *generation)
 bool
 tail_finish(struct follow *follow, struct generation *generation)
 {
-	struct reading reading = {follow, generation};
+	struct reading reading = {.follow = follow, .generation = generation};
 	struct span bytes;
 	bool is_end;
 	enum tail_result result = read_behind_anchor(follow, generation, &bytes, &is_end);
