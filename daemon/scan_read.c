@@ -29,7 +29,9 @@ struct reading {
 	struct scan_result *result;
 	const struct config_input *input;
 	struct glob_captures captures;
-	char *site;  /* where the name does not depend on the envelope; else NULL */
+	char *site;		   /* where the name does not depend on the envelope; else NULL */
+	struct scan_site *of_host; /* the last host's; NULL before the first */
+	struct buf host;
 	bool seen;   /* a record of the service */
 	bool glance; /* look only for that, and for the names of sites */
 	struct outcome outcome;
@@ -63,9 +65,10 @@ forget_oldest(struct scan_site *site)
 		site->incident_count * sizeof *site->incident);
 }
 
-/* One that is there already is replaced: it has changed. Only the last of a site still change. */
+/* Takes it over. One that is there already is replaced: it has changed. Only the last of a site
+ * still change. */
 static void
-note_incident(struct scan_site *site, const struct incident *incident)
+note_incident(struct scan_site *site, struct incident *incident)
 {
 	size_t i = site->incident_count, from = i > TROUBLES_OPEN ? i - TROUBLES_OPEN : 0;
 	while (i > from && strcmp(site->incident[i - 1].id, incident->id) != 0)
@@ -78,14 +81,15 @@ note_incident(struct scan_site *site, const struct incident *incident)
 		site->incident =
 			mem_grow(site->incident, site->incident_count, sizeof *site->incident);
 	}
-	incident_copy(incident, &site->incident[i]);
+	site->incident[i] = *incident;
+	*incident = (struct incident){0};
 }
 
 static void
 take_outcome(struct scan *scan, struct outcome *outcome)
 {
 	for (size_t i = 0; i < outcome->incident_count; i++) {
-		const struct incident *incident = &outcome->incidents[i];
+		struct incident *incident = &outcome->incidents[i];
 		note_incident(site_called(scan, incident->site), incident);
 	}
 	outcome_fini(outcome);
@@ -97,8 +101,6 @@ correlate_record(struct reading *reading, const char *site, const struct record 
 	struct scan *scan = reading->scan;
 	const struct rule_definition *rule = rules_definition(scan->rules, record->rule);
 	struct hash128 digest = hash128(record->raw.p, record->raw.n);
-	char *text = mem_copy(record->text.p, record->text.n);
-	char *cause = record->cause.n ? mem_copy(record->cause.p, record->cause.n) : NULL;
 	struct sighting sighting = {
 		.site = site,
 		.event = record->event,
@@ -106,15 +108,30 @@ correlate_record(struct reading *reading, const char *site, const struct record 
 		.read_at = scan->now,
 		.file = reading->file->path,
 		.offset = record->offset,
-		.text = text,
-		.cause = cause,
+		.text = record->text.n ? record->text.p : "",
+		.cause = record->cause.n ? record->cause.p : NULL,
 		.advice = rule->advice,
 		.backlog = true,
 	};
 	memcpy(sighting.digest, digest.byte, sizeof sighting.digest);
 	correlate_sighting(scan->correlate, &sighting, &reading->outcome);
-	free(cause);
-	free(text);
+}
+
+/* Often the next line is of the same host. */
+static struct scan_site *
+site_of(struct reading *reading, struct span host)
+{
+	if (reading->site)
+		return site_called(reading->scan, reading->site);
+	if (reading->of_host && span_equal(host, buf_span(&reading->host)))
+		return reading->of_host;
+	char *name =
+		site_name(reading->input->site, host, reading->file->absolute, &reading->captures);
+	reading->of_host = site_called(reading->scan, name);
+	buf_clear(&reading->host);
+	buf_add_span(&reading->host, host);
+	free(name);
+	return reading->of_host;
 }
 
 static void
@@ -123,16 +140,10 @@ on_record(void *owner, const struct record *record)
 	struct reading *reading = owner;
 	if (!record->has_frame || !record->frame.is_service)
 		return;
-	char *named = NULL;
-	const char *site = reading->site;
 	reading->seen = true;
-	if (!site)
-		site = named = site_name(reading->input->site, record->envelope.host,
-			reading->file->absolute, &reading->captures);
-	site_called(reading->scan, site);
+	struct scan_site *site = site_of(reading, record->envelope.host);
 	if (record->event != EVENT_NONE && !reading->glance)
-		correlate_record(reading, site, record);
-	free(named);
+		correlate_record(reading, site->name, record);
 }
 
 /* Which input's file is this? Its captures come with it; the defaults serve any other file. */
@@ -277,6 +288,7 @@ read_file(struct scan *scan, size_t i, uint64_t before)
 		file->error = mem_text(err.text);
 	correlate_backlog_end(scan->correlate, file->path, scan->now, &reading.outcome);
 	take_outcome(scan, &reading.outcome);
+	buf_fini(&reading.host);
 	free(reading.site);
 }
 
