@@ -156,20 +156,25 @@ evidence_copy(const struct evidence *from, struct evidence *to)
 }
 
 void
+evidence_set_texts(struct evidence *evidence, const char *file, const char *text)
+{
+	size_t file_n = strlen(file) + 1, text_n = strlen(text) + 1;
+	struct shared_texts *shared = mem_new(sizeof *shared + file_n + text_n);
+	shared->references = 1;
+	evidence->shared = shared;
+	evidence->file = memcpy(shared->bytes, file, file_n);
+	evidence->text = memcpy(shared->bytes + file_n, text, text_n);
+}
+
+void
 evidence_share(struct evidence *evidence)
 {
-	if (evidence->shared || !evidence->file || !evidence->text)
+	char *file = evidence->file, *text = evidence->text;
+	if (evidence->shared || !file || !text)
 		return;
-	size_t file = strlen(evidence->file) + 1, text = strlen(evidence->text) + 1;
-	struct shared_texts *shared = mem_new(sizeof *shared + file + text);
-	shared->references = 1;
-	memcpy(shared->bytes, evidence->file, file);
-	memcpy(shared->bytes + file, evidence->text, text);
-	free(evidence->file);
-	free(evidence->text);
-	evidence->shared = shared;
-	evidence->file = shared->bytes;
-	evidence->text = shared->bytes + file;
+	evidence_set_texts(evidence, file, text);
+	free(file);
+	free(text);
 }
 
 void

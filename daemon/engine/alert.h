@@ -121,6 +121,9 @@ evidence_copy(const struct evidence *from, struct evidence *to);
 /* Puts the texts where copies can have them in common. */
 void
 evidence_share(struct evidence *evidence);
+/* Copies these to there, in place of none. */
+void
+evidence_set_texts(struct evidence *evidence, const char *file, const char *text);
 
 /*
  * Adds a line to the evidence of one trouble, taking it over; *line is emptied. Where all is full,

@@ -152,6 +152,8 @@ schedule(struct correlate *correlate, struct row *row)
 			heap_remove(correlate, row);
 		return;
 	}
+	if (row->slot != NO_SLOT && row->due == due)
+		return;
 	row->due = due;
 	if (row->slot == NO_SLOT)
 		heap_add(correlate, row);

@@ -89,6 +89,31 @@ incident_copy(const struct incident *from, struct incident *to)
 		evidence_copy(&from->evidence[i], &incident_evidence(to)[i]);
 }
 
+/* `old` where it says the same, else a copy in its place. */
+static char *
+renew_text(char *old, const char *text)
+{
+	if (old && text && strcmp(old, text) == 0)
+		return old;
+	free(old);
+	return mem_text(text);
+}
+
+/* As incident_copy, over an older form of the same: mostly only its evidence has changed. */
+static void
+incident_renew(const struct incident *from, struct incident *to)
+{
+	struct incident old = *to;
+	for (size_t i = 0; i < old.evidence_count; i++)
+		evidence_fini(&old.evidence[i]);
+	*to = *from;
+	to->site = renew_text(old.site, from->site);
+	to->cause = renew_text(old.cause, from->cause);
+	to->evidence = old.evidence;
+	for (size_t i = 0; i < from->evidence_count; i++)
+		evidence_copy(&from->evidence[i], &incident_evidence(to)[i]);
+}
+
 void
 outcome_add_transition(struct outcome *outcome, const char *site, enum site_state from,
 	enum site_state to, const char *why, int64_t at)
@@ -110,20 +135,23 @@ outcome_add_alert(struct outcome *outcome, struct alert *alert)
 void
 outcome_add_incident(struct outcome *outcome, const struct incident *incident)
 {
-	size_t at = place_of(&index_of(outcome)->incidents, incident->id, outcome->incident_count);
-	if (at == outcome->incident_count) {
-		outcome->incidents = room(
-			outcome->incidents, outcome->incident_count, sizeof *outcome->incidents);
-		outcome->incident_count++;
-	} else {
-		incident_fini(&outcome->incidents[at]);
+	size_t count = outcome->incident_count;
+	bool is_last = count && strcmp(outcome->incidents[count - 1].id, incident->id) == 0;
+	size_t at =
+		is_last ? count - 1 : place_of(&index_of(outcome)->incidents, incident->id, count);
+	if (at < count) {
+		incident_renew(incident, &outcome->incidents[at]);
+		return;
 	}
-	incident_copy(incident, &outcome->incidents[at]);
+	outcome->incidents = room(outcome->incidents, count, sizeof *outcome->incidents);
+	incident_copy(incident, &outcome->incidents[outcome->incident_count++]);
 }
 
 void
 outcome_add_site(struct outcome *outcome, const char *site)
 {
+	if (outcome->site_count && strcmp(outcome->sites[outcome->site_count - 1], site) == 0)
+		return;
 	if (place_of(&index_of(outcome)->sites, site, outcome->site_count) != outcome->site_count)
 		return;
 	outcome->sites = room(outcome->sites, outcome->site_count, sizeof *outcome->sites);

@@ -23,7 +23,7 @@ struct source {
 	uint64_t *forgotten;
 	size_t forgotten_count;
 	struct ledger_entry *ledger;
-	size_t ledger_count;
+	size_t ledger_count, ledger_room;
 	struct position *collected;
 };
 
@@ -168,8 +168,13 @@ merge_ledger(struct source *source, const struct batch *batch)
 		return;
 	if (source->ledger_count + batch->ledger_count > LEDGER_MAX)
 		source->ledger_count = 0;
-	source->ledger = mem_grow(
-		source->ledger, source->ledger_count + batch->ledger_count, sizeof *source->ledger);
+	size_t count = source->ledger_count + batch->ledger_count;
+	if (count > source->ledger_room) {
+		source->ledger_room =
+			count > 2 * source->ledger_room ? count : 2 * source->ledger_room;
+		source->ledger =
+			mem_grow(source->ledger, source->ledger_room, sizeof *source->ledger);
+	}
 	memcpy(source->ledger + source->ledger_count, batch->ledger,
 		batch->ledger_count * sizeof *batch->ledger);
 	source->ledger_count += batch->ledger_count;
@@ -189,7 +194,7 @@ pending_merge_batch(struct pending *pending, struct batch *batch)
 }
 
 static void
-merge_incident(struct pending *pending, const struct incident *incident)
+merge_incident(struct pending *pending, struct incident *incident)
 {
 	struct trouble *trouble;
 	HASH_FIND_STR(pending->troubles, incident->id, trouble);
@@ -199,12 +204,13 @@ merge_incident(struct pending *pending, const struct incident *incident)
 	} else {
 		trouble = mem_new(sizeof *trouble);
 	}
-	incident_copy(incident, &trouble->incident);
+	trouble->incident = *incident;
+	*incident = (struct incident){0};
 	HASH_ADD_STR(pending->troubles, incident.id, trouble);
 }
 
 void
-pending_merge_outcome(struct pending *pending, const struct outcome *outcome)
+pending_merge_outcome(struct pending *pending, struct outcome *outcome)
 {
 	for (size_t i = 0; i < outcome->incident_count; i++)
 		merge_incident(pending, &outcome->incidents[i]);

@@ -30,9 +30,9 @@ pending_merge_batch(struct pending *pending, struct batch *batch);
 bool
 pending_is_crowded(const struct pending *pending);
 
-/* Copies the incidents and the names of changed sites. */
+/* Takes the incidents over, copies the names of changed sites. */
 void
-pending_merge_outcome(struct pending *pending, const struct outcome *outcome);
+pending_merge_outcome(struct pending *pending, struct outcome *outcome);
 
 bool
 pending_is_empty(const struct pending *pending);

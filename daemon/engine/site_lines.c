@@ -44,18 +44,19 @@ bounded_text(const char *text, size_t limit)
 static void
 line_init(struct line *line, const struct sighting *sighting)
 {
+	const char *text = sighting->text ? sighting->text : "";
+	char *cut = strlen(text) > EVIDENCE_TEXT_MAX ? bounded_text(text, EVIDENCE_TEXT_MAX) : NULL;
 	*line = (struct line){
 		.event = sighting->event,
 		.backlog = sighting->backlog,
 		.evidence = {.event = sighting->event,
 			.time = sighting->time,
 			.read_at = sighting->read_at,
-			.file = mem_text(sighting->file),
-			.offset = sighting->offset,
-			.text = bounded_text(sighting->text, EVIDENCE_TEXT_MAX)},
+			.offset = sighting->offset},
 	};
 	memcpy(line->evidence.digest, sighting->digest, sizeof sighting->digest);
-	evidence_share(&line->evidence);
+	evidence_set_texts(&line->evidence, sighting->file, cut ? cut : text);
+	free(cut);
 }
 
 static void
