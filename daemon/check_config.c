@@ -5,11 +5,18 @@
 #include "daemon/sink/sink.h"
 #include "daemon/verb.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* As whom the packaged service runs. */
+#define SERVICE_USER "aiwatch"
 
 static void
 write_out(struct buf *text)
@@ -65,6 +72,60 @@ check_folders(const struct config_input *input, struct config_problems *problems
 	}
 }
 
+/* The path of a secret that is in a file, as config_secret.from has it; NULL of another. */
+static const char *
+path_of(const char *from)
+{
+	return from && strncmp(from, "file ", 5) == 0 ? from + 5 : NULL;
+}
+
+static void
+check_readable(struct config_place place, const char *path, struct config_problems *problems)
+{
+	if (path && faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0)
+		config_problems_add(problems, place, true,
+			"the service runs as user " SERVICE_USER ", who cannot read %s: %s", path,
+			strerror(errno));
+}
+
+static void
+check_named_by(const struct config_sink *sink, struct config_problems *problems)
+{
+	const char *secret[] = {sink->routing_key.from, sink->secret.from, sink->bearer.from};
+	const char *file[] = {sink->ca, sink->cert, sink->key};
+	const struct config_pairs *pairs[] = {&sink->basic, &sink->headers};
+	for (size_t i = 0; i < COUNT(secret); i++)
+		check_readable(sink->place, path_of(secret[i]), problems);
+	for (size_t i = 0; i < COUNT(file); i++)
+		check_readable(sink->place, file[i], problems);
+	for (size_t i = 0; i < COUNT(pairs); i++) {
+		for (size_t k = 0; k < pairs[i]->count; k++)
+			check_readable(sink->place, path_of(pairs[i]->item[k].from), problems);
+	}
+}
+
+/* Root may read what the service may not, and would call its configuration good. */
+static void
+check_as_service(const struct config *config, struct config_problems *problems)
+{
+	char names[4096];
+	struct passwd entry, *user = NULL;
+	if (geteuid() != 0 || getpwnam_r(SERVICE_USER, &entry, names, sizeof names, &user) != 0 ||
+		!user || !config->path || strcmp(config->path, CONFIG_DEFAULT_PATH) != 0)
+		return;
+	if (initgroups(user->pw_name, user->pw_gid) != 0 || setegid(user->pw_gid) != 0 ||
+		seteuid(user->pw_uid) != 0)
+		return;
+	for (size_t i = 0; i < config->files.count; i++) {
+		struct config_place place = {.file = config->files.item[i]};
+		check_readable(place, config->files.item[i], problems);
+	}
+	for (size_t i = 0; i < config->sink_count; i++)
+		check_named_by(&config->sinks[i], problems);
+	if (seteuid(0) != 0)
+		fprintf(stderr, "aiwatch: cannot be root again: %s\n", strerror(errno));
+}
+
 static void
 check_parts(const struct config *config, struct config_problems *problems)
 {
@@ -72,6 +133,7 @@ check_parts(const struct config *config, struct config_problems *problems)
 	sinks_check(config, problems);
 	for (size_t i = 0; i < config->input_count; i++)
 		check_folders(&config->inputs[i], problems);
+	check_as_service(config, problems);
 }
 
 /* What is printed may be read from elsewhere: paths in it start at the root. To be freed. */
@@ -122,7 +184,9 @@ const struct verb VERB_CHECK_CONFIG = {
 		"`file:line:column: sentence` with the line and a caret, and otherwise one line:\n"
 		"what is configured, and which rules are slow for want of a literal. A secret "
 		"that\n"
-		"this user may not read is a warning.\n"
+		"this user may not read is a warning; run by root on the service's own "
+		"configuration,\n"
+		"so is a file that the service's user may not read.\n"
 		"\n"
 		"  --print       print the whole configuration as it is understood, defaults and\n"
 		"                shipped rules included, as YAML; secrets as where they come from\n"

@@ -226,7 +226,23 @@ def test_13_status_says_that_there_is_no_jit(machine):
     assert json.loads(machine.run("aiwatch status --json", check=False).stdout)["jit"] is False
 
 
-def test_14_a_secret_of_root_is_a_credential(machine, receiver):
+def test_14_root_is_told_what_the_service_cannot_read(machine):
+    # given a secret that only root can read, named as a file
+    machine.write("/etc/aiwatch/oncall.secret", SECRET, "-m 600")
+    machine.run(f"cp {CONFIG} /root/good.yml")
+    machine.write(CONFIG, "sinks:\n  - {name: hook, type: webhook, url: \"http://localhost/\","
+                  " secret: {file: oncall.secret}}\n")
+    # when root checks it, then that is a warning; of the user's own file there is none
+    told = machine.run("aiwatch check-config", check=False)
+    assert told.returncode == 0
+    assert ("the service runs as user aiwatch, who cannot read /etc/aiwatch/oncall.secret:"
+            " Permission denied") in told.stdout
+    machine.run("chown aiwatch /etc/aiwatch/oncall.secret")
+    assert "cannot read" not in machine.run("aiwatch check-config").stdout
+    machine.run(f"mv /root/good.yml {CONFIG} && rm /etc/aiwatch/oncall.secret")
+
+
+def test_15_a_secret_of_root_is_a_credential(machine, receiver):
     # given a secret that only root can read, named as a credential of the unit
     machine.write("/etc/aiwatch/oncall.secret", SECRET, "-m 600")
     machine.run(f"cp {CONFIG} /root/good.yml")
@@ -248,7 +264,7 @@ def test_14_a_secret_of_root_is_a_credential(machine, receiver):
     restart_with(machine, None)
 
 
-def test_15_an_upgrade_keeps_state_and_configuration(machine, receiver):
+def test_16_an_upgrade_keeps_state_and_configuration(machine, receiver):
     # given a configuration changed by hand, and a site that has expired
     before = machine.out(f"cat {CONFIG}")
     alerts = len(alerted(receiver, "CM02"))
@@ -263,7 +279,7 @@ def test_15_an_upgrade_keeps_state_and_configuration(machine, receiver):
     assert len(alerted(receiver, "CM02")) == alerts
 
 
-def test_16_a_purge_leaves_nothing(machine):
+def test_17_a_purge_leaves_nothing(machine):
     machine.run("dpkg -P aiwatch")
     left = machine.out("find / /var/log /run /tmp -xdev -name '*aiwatch*'")
     assert left == ""
