@@ -63,6 +63,11 @@ int64_t
 date_resolve(const struct date *date, struct date_memory *memory, const struct zone *zone,
 	struct buf *as);
 
+/* Whether text begins with the day from which `memory` learned last, in numbers alone and with a
+ * blank behind it: as long as the order is unknown nothing more is to be learned from it. */
+bool
+date_is_last(struct span text, const struct date_memory *memory);
+
 /* The time of a date that may lack a year (RFC 3164): the latest year that puts it at most a day
  * behind `received`. TIME_NONE where the date is ambiguous or has no time. */
 int64_t

@@ -428,6 +428,20 @@ holds_name(struct feed *feed, const struct line *line)
 	return next_name(feed, from) < from + line->raw.n;
 }
 
+/* Most dates of a file's beginning are of one day: of the same day again nothing is learned. A line
+ * that names the service twice is looked at. */
+static bool
+repeats_date(struct feed *feed, const struct line *line)
+{
+	size_t from = (size_t)(line->raw.p - feed->lines.bytes.p), end = from + line->raw.n;
+	struct frame frame;
+	if (!feed->state->seen || line->truncated)
+		return false;
+	size_t name = next_name(feed, from);
+	return frame_parse_header(span_from(line->raw, name - from), &frame) &&
+	       date_is_last(frame.body, &feed->state->date) && next_name(feed, name + 1) >= end;
+}
+
 /* The question of pass_to_hit, of one line: one that was not passed need not be worth a look. False
  * where the line has to wait for those behind it. */
 static bool
@@ -438,9 +452,10 @@ take_hit(struct feed *feed, const struct line *line)
 	bool curious = is_curious(feed->state, line);
 	if (!(curious || feed->reader->look == READER_SERVICE) || !holds_name(feed, line))
 		return true;
-	if (curious)
+	if (curious && !repeats_date(feed, line))
 		return take(feed, line);
-	take_name(feed, line);
+	if (feed->reader->look == READER_SERVICE)
+		take_name(feed, line);
 	return true;
 }
 
