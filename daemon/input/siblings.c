@@ -220,14 +220,14 @@ siblings_are_listed(const struct follow *follow, const struct stream *stream)
 	return false;
 }
 
+/* Adds those of the listing that the pattern makes. */
 static void
-list_siblings(struct follow *follow, struct siblings *siblings, const char *folder,
-	const char *pattern, const char *stream)
+take_listed(
+	struct follow *follow, struct siblings *siblings, const char *pattern, const char *stream)
 {
 	const struct names *names = &follow->listing.names;
+	const char *folder = follow->listing.folder;
 	struct span prefix = prefix_of(pattern, stream);
-	if (!list_folder(follow, folder, &siblings->trouble))
-		return;
 	for (size_t i = names_find(names, prefix); names_has(names, i, prefix); i++) {
 		if (is_named(pattern, stream, names->item[i]))
 			add_sibling(siblings, folder, names->item[i]);
@@ -269,13 +269,18 @@ siblings_find(struct follow *follow, const struct stream *stream)
 {
 	struct siblings siblings = {.item = NULL};
 	const struct config_list *rotated = &follow->config->rotated;
+	bool listed = false;
 	for (size_t i = 0; i < rotated->count; i++) {
 		const char *pattern = rotated->item[i], *slash = strrchr(pattern, '/');
 		char *folder = !slash		   ? mem_text(stream->folder->path)
 			       : pattern[0] == '/' ? mem_copy(pattern, (size_t)(slash - pattern))
 						   : mem_format("%s/%.*s", stream->folder->path,
 							     (int)(slash - pattern), pattern);
-		list_siblings(follow, &siblings, folder, slash ? slash + 1 : pattern, stream->name);
+		/* One list serves the patterns of one folder that follow each other. */
+		if (!(listed && strcmp(follow->listing.folder, folder) == 0))
+			listed = list_folder(follow, folder, &siblings.trouble);
+		if (listed)
+			take_listed(follow, &siblings, slash ? slash + 1 : pattern, stream->name);
 		free(folder);
 	}
 	if (siblings.count)
