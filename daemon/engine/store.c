@@ -126,19 +126,11 @@ find_input(struct store *store, const char *name, int64_t *id, struct err *err)
 	return true;
 }
 
-/* Most proofs are of short beginnings; reading fills up with zeros. */
-static size_t
-without_zeros(const uint8_t *bytes, size_t n)
-{
-	while (n > 0 && bytes[n - 1] == 0)
-		n--;
-	return n;
-}
-
 static bool
 put_position(struct store *store, int64_t input, const struct position *p, struct err *err)
 {
 	sqlite3_stmt *put = store->prepared[SQL_PUT_POSITION];
+	uint8_t proof[POSITION_PROOF];
 	store_bind_number(put, 1, input);
 	store_bind_number(put, 2, (int64_t)p->generation);
 	store_bind_text(put, 3, p->path);
@@ -155,7 +147,7 @@ put_position(struct store *store, int64_t input, const struct position *p, struc
 	store_bind_bytes(put, 14, p->anchor.byte, sizeof p->anchor.byte);
 	store_bind_number(put, 15, (int64_t)p->backlog_until);
 	store_bind_bytes(put, 16, &p->reader, sizeof p->reader);
-	store_bind_bytes(put, 17, p->proof, without_zeros(p->proof, sizeof p->proof));
+	store_bind_bytes(put, 17, proof, position_write_proof(p, proof));
 	store_bind_number(put, 18, p->packed);
 	return store_sql_run(store, SQL_PUT_POSITION, err);
 }

@@ -75,8 +75,10 @@ has_steps(const struct position *position, const uint8_t *bytes, uint64_t from, 
 static void
 set_head(struct position *position, const uint8_t *bytes, size_t n)
 {
-	memset(position->proof, 0, PROOF_TAIL);
-	memcpy(position->proof, bytes, n < PROOF_RAW ? n : PROOF_RAW);
+	if (n) {
+		memset(position->proof, 0, position->proof_length);
+		memcpy(position->proof, bytes, n < PROOF_RAW ? n : PROOF_RAW);
+	}
 	set_steps(position, bytes, 0, 0, n);
 	position->head_length = (uint32_t)n;
 	position->head = hash128(bytes, n);
@@ -136,7 +138,7 @@ is_in_ledger(struct content_ledger *ledger, const struct position *position, uin
 	const uint8_t *bytes, size_t n)
 {
 	uint8_t digest[16];
-	const uint8_t *kept = position->proof + PROOF_TAIL;
+	const uint8_t *kept = position->proof_tail;
 	uint64_t left = position->offset - chunk * LEDGER_CHUNK;
 	if (left >= LEDGER_CHUNK) {
 		while (ledger->count && ledger->entry->chunk < chunk) {
@@ -238,6 +240,8 @@ content_consume(struct position *position, const uint8_t *window, size_t n,
 			window + (chunk * LEDGER_CHUNK - from), LEDGER_CHUNK, entry.digest.byte);
 		on_chunk(owner, &entry);
 	}
+	if (position->offset < PROOF_STEPS)
+		position_reserve_proof(position, until);
 	if (position->offset < PROOF_HEAD)
 		set_head(position, window, (size_t)least(until, PROOF_HEAD));
 	set_steps(position, window, from, position->offset, until);
@@ -246,7 +250,7 @@ content_consume(struct position *position, const uint8_t *window, size_t n,
 	position->anchor =
 		hash128(window + (until - position->anchor_length - from), position->anchor_length);
 	size_t tail = (size_t)(until % LEDGER_CHUNK);
-	chunk_digest(window + (until - tail - from), tail, position->proof + PROOF_TAIL);
+	chunk_digest(window + (until - tail - from), tail, position->proof_tail);
 }
 
 bool
@@ -260,6 +264,7 @@ content_skip(struct position *position, int fd, uint64_t offset)
 	errno = ENODATA;
 	if ((size_t)got < n)
 		return false;
+	position_reserve_proof(position, offset);
 	set_head(position, bytes, (size_t)least(n, PROOF_HEAD));
 	set_steps(position, bytes, 0, PROOF_HEAD, n);
 	n = (size_t)least(offset, LEDGER_CHUNK);
@@ -270,7 +275,7 @@ content_skip(struct position *position, int fd, uint64_t offset)
 	position->anchor_length = (uint32_t)n;
 	position->anchor = hash128(bytes, n);
 	size_t tail = (size_t)(offset % LEDGER_CHUNK);
-	chunk_digest(bytes + (n - tail), tail, position->proof + PROOF_TAIL);
+	chunk_digest(bytes + (n - tail), tail, position->proof_tail);
 	return true;
 }
 

@@ -106,8 +106,7 @@ restore(struct follow *follow, const struct position *position)
 	struct stream *stream = stream_get(follow, position->path);
 	struct generation *current = stream_current(stream);
 	struct generation *generation = generation_new(follow, stream, stream->count);
-	position_fini(&generation->position);
-	position_copy(position, &generation->position);
+	generation_set_position(generation, position);
 	generation->proven = false;
 	if (position->size > position->offset) {
 		generation->copied_until = position->size;

@@ -189,6 +189,9 @@ struct follow {
 struct generation *
 generation_new(struct follow *follow, struct stream *stream, size_t at);
 void
+generation_set_position(
+	struct generation *generation, const struct position *position); /* copies */
+void
 generation_free(struct follow *follow, struct generation *generation);
 void
 generation_enter(struct follow *follow, struct generation *generation, enum generation_state state,

@@ -34,8 +34,7 @@ generation_new(struct follow *follow, struct stream *stream, size_t at)
 		id = follow->last_generation + 1;
 	follow->last_generation = id;
 	generation->position.generation = id;
-	generation->position.path = mem_text(stream->path);
-	generation->position.seen_at = mem_text(stream->path);
+	generation->position.path = generation->position.seen_at = stream->path;
 	generation->stream = stream;
 	generation->fd = -1;
 	generation->quiet_since = follow->now;
@@ -74,6 +73,29 @@ free_tail(struct follow *follow, struct generation *generation)
 	generation->tail = NULL;
 }
 
+/* The path is the stream's. */
+static void
+free_position(struct position *position)
+{
+	if (position->seen_at == position->path)
+		position->seen_at = NULL;
+	position->path = NULL;
+	position_fini(position);
+}
+
+void
+generation_set_position(struct generation *generation, const struct position *position)
+{
+	struct position *to = &generation->position;
+	free_position(to);
+	position_copy(position, to);
+	position_set_seen_at(to, position->seen_at);
+	if (to->seen_at == to->path)
+		to->seen_at = generation->stream->path;
+	free(to->path);
+	to->path = generation->stream->path;
+}
+
 void
 generation_free(struct follow *follow, struct generation *generation)
 {
@@ -90,7 +112,7 @@ generation_free(struct follow *follow, struct generation *generation)
 	generation_lose_object(follow, generation);
 	unmark(follow, generation);
 	free_tail(follow, generation);
-	position_fini(&generation->position);
+	free_position(&generation->position);
 	free(generation);
 }
 
@@ -186,8 +208,7 @@ generation_seen_at(struct follow *follow, struct generation *generation, const c
 {
 	if (strcmp(generation->position.seen_at, path) == 0)
 		return;
-	free(generation->position.seen_at);
-	generation->position.seen_at = mem_text(path);
+	position_set_seen_at(&generation->position, path);
 	generation_mark(follow, generation);
 }
 

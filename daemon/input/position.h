@@ -9,7 +9,7 @@
 /*
  * A generation is one life of a followed file: from its first byte until it is truncated, replaced
  * or rotated away and read to its end. A position says how far one generation has been read and how
- * it is known again: what the store keeps. A value but for its two paths.
+ * it is known again: what the store keeps. A value but for its two paths and its proof.
  */
 enum generation_state {
 	GENERATION_ACTIVE,   /* stands at its path */
@@ -35,13 +35,14 @@ enum {
 	PROOF_STEP = 64,
 	PROOF_STEPS = 8192,
 	PROOF_TAIL = PROOF_RAW + (PROOF_STEPS - PROOF_RAW) / PROOF_STEP * 2,
-	POSITION_PROOF = PROOF_TAIL + LEDGER_CHUNK / LEDGER_STEP * 2,
+	PROOF_TAIL_LENGTH = LEDGER_CHUNK / LEDGER_STEP * 2,
+	POSITION_PROOF = PROOF_TAIL + PROOF_TAIL_LENGTH,
 };
 
 struct position {
 	uint64_t generation; /* unique within the input, never 0, never used again */
 	char *path;	     /* as it is followed: names the site */
-	char *seen_at;	     /* where it stood last; equals path unless rotated */
+	char *seen_at;	     /* where it stood last; may be `path` itself where it is the same */
 	enum generation_state state;
 	uint64_t offset;    /* consumed: always behind a newline, or inside a skipped long line */
 	uint64_t size;	    /* at the last look */
@@ -53,7 +54,9 @@ struct position {
 	struct hash128 head;	/* of the first head_length raw bytes */
 	uint32_t anchor_length; /* min(offset, 4096) */
 	struct hash128 anchor;	/* of the anchor_length raw bytes before offset */
-	uint8_t proof[POSITION_PROOF];
+	uint8_t *proof;		/* without its tail: what belongs to the bytes before offset */
+	size_t proof_length;	/* 0: proof is NULL */
+	uint8_t proof_tail[PROOF_TAIL_LENGTH];
 	uint8_t packed;		/* the object is a compressed copy; offset counts unpacked bytes */
 	uint64_t backlog_until; /* bytes before it were there on the first look */
 	struct reader_state reader;
@@ -63,6 +66,18 @@ void
 position_fini(struct position *position);
 void
 position_copy(const struct position *from, struct position *to); /* deep; to is overwritten */
+void
+position_set_seen_at(struct position *position, const char *path);
+
+/* Makes the proof as long as `offset` consumed bytes need, with zeros; never shorter. */
+void
+position_reserve_proof(struct position *position, uint64_t offset);
+
+/* The proof as the store keeps it, and back: `length` bytes, behind which zeros are left out. */
+size_t
+position_write_proof(const struct position *position, uint8_t proof[POSITION_PROOF]);
+void
+position_read_proof(struct position *position, const uint8_t *proof, size_t length);
 
 /*
  * The ledger proves that bytes are the beginning of what was consumed: one digest for each whole

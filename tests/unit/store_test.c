@@ -176,7 +176,9 @@ check_position(void *owner, const struct position *p)
 	assert_memory_equal(&p->head, &wanted->head, sizeof p->head);
 	assert_int_equal(p->anchor_length, wanted->anchor_length);
 	assert_memory_equal(&p->anchor, &wanted->anchor, sizeof p->anchor);
-	assert_memory_equal(p->proof, wanted->proof, sizeof p->proof);
+	assert_int_equal(p->proof_length, wanted->proof_length);
+	assert_memory_equal(p->proof, wanted->proof, p->proof_length);
+	assert_memory_equal(p->proof_tail, wanted->proof_tail, sizeof p->proof_tail);
 	assert_int_equal(p->packed, wanted->packed);
 	assert_int_equal(p->backlog_until, wanted->backlog_until);
 	assert_memory_equal(&p->reader, &wanted->reader, sizeof p->reader);
@@ -203,7 +205,9 @@ t04_positions_come_back_whole(void **state)
 		.head = {{0xff, 0, 0xfe}},
 		.anchor_length = 12,
 		.anchor = {{9}},
-		.proof = {1, 0, 2},
+		.proof = (uint8_t[PROOF_TAIL]){1, 0, 2},
+		.proof_length = PROOF_TAIL,
+		.proof_tail = {0, 7},
 		.packed = 1,
 		.backlog_until = 7,
 		.reader = {.encoding = 2, .skipping = 1},
