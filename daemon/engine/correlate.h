@@ -52,15 +52,15 @@ struct incident {
 	enum resolution resolution;
 	char *cause;
 	uint64_t occurrences;
-	struct evidence *evidence; /* room for EVIDENCE_MAX; may be NULL while there is none */
+	struct evidence *evidence; /* may be NULL while there is none */
 	size_t evidence_count;
 };
 
 void
 incident_fini(struct incident *incident);
-/* Where its evidence stands, made if need be. */
+/* Where its evidence stands, with room for `count`, not fewer than there are; the rest is zero. */
 struct evidence *
-incident_evidence(struct incident *incident);
+incident_evidence(struct incident *incident, size_t count);
 
 /* What one call, or several, brought about; arrays owned. Start with OUTCOME_INIT. */
 struct outcome {

@@ -71,11 +71,25 @@ incident_fini(struct incident *incident)
 }
 
 struct evidence *
-incident_evidence(struct incident *incident)
+incident_evidence(struct incident *incident, size_t count)
 {
-	if (!incident->evidence)
-		incident->evidence = mem_array(EVIDENCE_MAX, sizeof *incident->evidence);
+	size_t before = incident->evidence_count;
+	incident->evidence = mem_grow(incident->evidence, count, sizeof *incident->evidence);
+	memset(incident->evidence + before, 0, (count - before) * sizeof *incident->evidence);
 	return incident->evidence;
+}
+
+/* To where `room` stands, which may be NULL. */
+static void
+copy_evidence(const struct incident *from, struct incident *to, struct evidence *room)
+{
+	to->evidence = room;
+	to->evidence_count = 0;
+	if (from->evidence_count)
+		incident_evidence(to, from->evidence_count);
+	for (size_t i = 0; i < from->evidence_count; i++)
+		evidence_copy(&from->evidence[i], &to->evidence[i]);
+	to->evidence_count = from->evidence_count;
 }
 
 void
@@ -84,9 +98,7 @@ incident_copy(const struct incident *from, struct incident *to)
 	*to = *from;
 	to->site = mem_text(from->site);
 	to->cause = mem_text(from->cause);
-	to->evidence = NULL;
-	for (size_t i = 0; i < from->evidence_count; i++)
-		evidence_copy(&from->evidence[i], &incident_evidence(to)[i]);
+	copy_evidence(from, to, NULL);
 }
 
 /* `old` where it says the same, else a copy in its place. */
@@ -109,9 +121,7 @@ incident_renew(const struct incident *from, struct incident *to)
 	*to = *from;
 	to->site = renew_text(old.site, from->site);
 	to->cause = renew_text(old.cause, from->cause);
-	to->evidence = old.evidence;
-	for (size_t i = 0; i < from->evidence_count; i++)
-		evidence_copy(&from->evidence[i], &incident_evidence(to)[i]);
+	copy_evidence(from, to, old.evidence);
 }
 
 void

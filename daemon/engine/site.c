@@ -59,7 +59,7 @@ static bool
 is_waiting(const struct site *site)
 {
 	return site->state == SITE_ENROLL_REJECTED &&
-	       !trouble_is_open(&site->attempts->trouble[ALERT_CERTIFICATE_SUSPECT]);
+	       !trouble_is_open(site->attempts->trouble[ALERT_CERTIFICATE_SUSPECT]);
 }
 
 /* A record that lies behind the window ends it, whatever the clock says. */
@@ -226,12 +226,17 @@ shift(int64_t *time, int64_t jump)
 static void
 shift_attempts(struct attempts *attempts, int64_t jump)
 {
-	struct line *const LINE[] = {
-		&attempts->enroll, &attempts->sync, &attempts->rejected, &attempts->forbidden};
-	for (size_t i = 0; i < COUNT(LINE); i++)
-		shift(&LINE[i]->evidence.read_at, jump);
-	for (size_t i = 0; i < TROUBLES; i++)
-		shift(&attempts->trouble[i].saying.said_at, jump);
+	struct line *const LINE[] = {attempts->enroll, attempts->sync,
+		attempts->rejected != attempts->enroll ? attempts->rejected : NULL,
+		attempts->forbidden != attempts->sync ? attempts->forbidden : NULL};
+	for (size_t i = 0; i < COUNT(LINE); i++) {
+		if (LINE[i])
+			shift(&LINE[i]->evidence.read_at, jump);
+	}
+	for (size_t i = 0; i < TROUBLES; i++) {
+		if (attempts->trouble[i])
+			shift(&attempts->trouble[i]->saying.said_at, jump);
+	}
 	shift(&attempts->waiting_read_at, jump);
 }
 
@@ -384,7 +389,10 @@ site_get_view(const struct site *site, struct site_view *view)
 {
 	const struct trouble *open = site_open_trouble(site);
 	enum alert_kind kind = site_kind_of(site->state);
-	const struct trouble *trouble = kind == ALERT_KINDS ? NULL : &site->attempts->trouble[kind];
+	static const struct trouble NONE;
+	const struct trouble *trouble = kind == ALERT_KINDS ? NULL : site->attempts->trouble[kind];
+	if (!trouble && kind != ALERT_KINDS)
+		trouble = &NONE;
 	const struct incident *of_state = trouble ? &trouble->incident : NULL;
 	*view = (struct site_view){
 		.name = site->name,

@@ -18,10 +18,16 @@
  *   silent ──released──► said          ends while silent: history only
  */
 void
-line_fini(struct line *line)
+line_put(struct line **place, struct line *line)
 {
-	evidence_fini(&line->evidence);
-	*line = (struct line){0};
+	struct line *before = *place;
+	if (line)
+		line->references++;
+	*place = line;
+	if (!before || --before->references)
+		return;
+	evidence_fini(&before->evidence);
+	free(before);
 }
 
 void
@@ -38,20 +44,38 @@ attempts_free(struct attempts *attempts)
 	if (!attempts)
 		return;
 	for (int i = 0; i < TROUBLES; i++)
-		trouble_fini(&attempts->trouble[i]);
-	line_fini(&attempts->enroll);
-	line_fini(&attempts->sync);
-	line_fini(&attempts->rejected);
-	line_fini(&attempts->forbidden);
+		attempts_forget(attempts, (enum alert_kind)i);
+	line_put(&attempts->enroll, NULL);
+	line_put(&attempts->sync, NULL);
+	line_put(&attempts->rejected, NULL);
+	line_put(&attempts->forbidden, NULL);
 	free(attempts);
+}
+
+struct trouble *
+attempts_trouble(struct attempts *attempts, enum alert_kind kind)
+{
+	if (!attempts->trouble[kind])
+		attempts->trouble[kind] = mem_new(sizeof *attempts->trouble[kind]);
+	return attempts->trouble[kind];
+}
+
+void
+attempts_forget(struct attempts *attempts, enum alert_kind kind)
+{
+	if (!attempts->trouble[kind])
+		return;
+	trouble_fini(attempts->trouble[kind]);
+	free(attempts->trouble[kind]);
+	attempts->trouble[kind] = NULL;
 }
 
 struct trouble *
 site_open_trouble(const struct site *site)
 {
 	for (int i = 0; site->attempts && i < TROUBLES; i++) {
-		if (trouble_is_open(&site->attempts->trouble[i]))
-			return &site->attempts->trouble[i];
+		if (trouble_is_open(site->attempts->trouble[i]))
+			return site->attempts->trouble[i];
 	}
 	return NULL;
 }
@@ -143,13 +167,16 @@ void
 site_open(struct site *site, enum alert_kind kind, int64_t at, int64_t now, struct outcome *outcome)
 {
 	struct trouble *before = site_open_trouble(site);
-	struct trouble *trouble = &site->attempts->trouble[kind];
+	struct trouble *trouble = attempts_trouble(site->attempts, kind);
 	if (before == trouble)
 		return;
 	trouble->incident.kind = kind;
 	begin(site, trouble, NULL, at, now, outcome);
-	if (before)
-		site_end(site, before, RESOLUTION_SUPERSEDED, at, outcome);
+	if (!before)
+		return;
+	enum alert_kind superseded = before->incident.kind;
+	site_end(site, before, RESOLUTION_SUPERSEDED, at, outcome);
+	attempts_forget(site->attempts, superseded);
 }
 
 /* Without evidence the count of silences and the last event's line tell two of them apart. */

@@ -18,9 +18,9 @@ static bool
 is_one_attempt(const struct attempts *attempts, const struct line *kept, const struct line *line,
 	int64_t window)
 {
-	const struct evidence *a = &kept->evidence, *b = &line->evidence;
-	if (!line_is_kept(kept))
+	if (!kept)
 		return false;
+	const struct evidence *a = &kept->evidence, *b = &line->evidence;
 	if (a->time != TIME_NONE && b->time != TIME_NONE)
 		return llabs(a->time - b->time) <= window;
 	if (kept->backlog && line->backlog)
@@ -41,12 +41,14 @@ bounded_text(const char *text, size_t limit)
 	return mem_format("%.*s%s", (int)n, text, ELLIPSIS);
 }
 
-static void
-line_init(struct line *line, const struct sighting *sighting)
+static struct line *
+line_new(const struct sighting *sighting)
 {
 	const char *text = sighting->text ? sighting->text : "";
 	char *cut = strlen(text) > EVIDENCE_TEXT_MAX ? bounded_text(text, EVIDENCE_TEXT_MAX) : NULL;
+	struct line *line = mem_new(sizeof *line);
 	*line = (struct line){
+		.references = 1,
 		.event = sighting->event,
 		.backlog = sighting->backlog,
 		.evidence = {.event = sighting->event,
@@ -57,14 +59,7 @@ line_init(struct line *line, const struct sighting *sighting)
 	memcpy(line->evidence.digest, sighting->digest, sizeof sighting->digest);
 	evidence_set_texts(&line->evidence, sighting->file, cut ? cut : text);
 	free(cut);
-}
-
-static void
-line_copy(const struct line *from, struct line *to)
-{
-	line_fini(to);
-	*to = *from;
-	evidence_copy(&from->evidence, &to->evidence);
+	return line;
 }
 
 /* Adds a copy to the evidence; until it is open the trouble begins with its earliest line. */
@@ -77,15 +72,18 @@ testify(struct trouble *trouble, const struct evidence *evidence)
 	if (!incident->evidence_count || (!trouble_is_open(trouble) && when < incident->started_at))
 		incident->started_at = when;
 	evidence_copy(evidence, &copy);
-	evidence_add(incident_evidence(incident), &incident->evidence_count, &copy);
+	size_t room = incident->evidence_count + (incident->evidence_count < EVIDENCE_MAX);
+	evidence_add(incident_evidence(incident, room), &incident->evidence_count, &copy);
 }
 
 /* An attempt turns out to be of another kind of trouble. */
 static void
 uncount(struct site *site, enum alert_kind kind)
 {
-	struct trouble *trouble = &site->attempts->trouble[kind];
+	struct trouble *trouble = site->attempts->trouble[kind];
 	bool open = trouble_is_open(trouble);
+	if (!trouble)
+		return;
 	if (trouble->incident.occurrences > (open ? 1 : 0))
 		trouble->incident.occurrences--;
 	if (trouble->incident.occurrences == 0)
@@ -107,7 +105,7 @@ struct reading {
 static void
 count(struct site *site, const struct line *line, const struct reading *reading)
 {
-	struct trouble *trouble = &site->attempts->trouble[reading->kind];
+	struct trouble *trouble = attempts_trouble(site->attempts, reading->kind);
 	struct line *partner = reading->partner;
 	bool moves = partner && partner->kind != reading->kind;
 	if (moves)
@@ -135,16 +133,16 @@ read_enroll(const struct turn *turn, const struct line *line)
 	struct attempts *attempts = turn->site->attempts;
 	int64_t window = turn->options->window;
 	struct reading reading = {0};
-	if (!attempts->sync.taken && is_one_attempt(attempts, &attempts->sync, line, window))
-		reading.partner = &attempts->sync;
-	bool forbidden = reading.partner && is_forbidden(attempts->sync.event);
+	if (is_one_attempt(attempts, attempts->sync, line, window) && !attempts->sync->taken)
+		reading.partner = attempts->sync;
+	bool forbidden = reading.partner && is_forbidden(attempts->sync->event);
 	if (line->event == EVENT_ENROLL_FAILED) {
 		reading.input = INPUT_ENROLL_FAILED;
 		reading.kind = forbidden ? ALERT_CERTIFICATE_SUSPECT : ALERT_SYNC_FAILING;
 		return reading;
 	}
-	if (is_one_attempt(attempts, &attempts->forbidden, line, window))
-		reading.pair = &attempts->forbidden;
+	if (is_one_attempt(attempts, attempts->forbidden, line, window))
+		reading.pair = attempts->forbidden;
 	reading.kind = reading.pair	 ? ALERT_CERTIFICATE_EXPIRED
 		       : reading.partner ? ALERT_SYNC_FAILING
 					 : ALERT_CERTIFICATE_SUSPECT;
@@ -160,12 +158,12 @@ read_sync(const struct turn *turn, const struct line *line)
 	struct attempts *attempts = turn->site->attempts;
 	int64_t window = turn->options->window;
 	struct reading reading = {.input = INPUT_SYNC_FAILED, .kind = ALERT_SYNC_FAILING};
-	if (!attempts->enroll.taken && is_one_attempt(attempts, &attempts->enroll, line, window))
-		reading.partner = &attempts->enroll;
+	if (is_one_attempt(attempts, attempts->enroll, line, window) && !attempts->enroll->taken)
+		reading.partner = attempts->enroll;
 	if (!is_forbidden(line->event))
 		return reading;
-	if (is_one_attempt(attempts, &attempts->rejected, line, window))
-		reading.pair = &attempts->rejected;
+	if (is_one_attempt(attempts, attempts->rejected, line, window))
+		reading.pair = attempts->rejected;
 	reading.kind = reading.pair ? ALERT_CERTIFICATE_EXPIRED : ALERT_CERTIFICATE_SUSPECT;
 	if (line->event == EVENT_SYNC_FORBIDDEN)
 		reading.input = reading.pair ? INPUT_SYNC_FORBIDDEN_PAIR : INPUT_SYNC_FORBIDDEN;
@@ -182,10 +180,10 @@ read_report(const struct turn *turn, const struct line *line)
 	int64_t window = turn->options->window;
 	struct reading reading = {
 		.input = INPUT_REPORTED_EXPIRED, .kind = ALERT_CERTIFICATE_EXPIRED};
-	if (is_one_attempt(attempts, &attempts->sync, line, window))
-		reading.partner = &attempts->sync;
-	else if (is_one_attempt(attempts, &attempts->enroll, line, window))
-		reading.partner = &attempts->enroll;
+	if (is_one_attempt(attempts, attempts->sync, line, window))
+		reading.partner = attempts->sync;
+	else if (is_one_attempt(attempts, attempts->enroll, line, window))
+		reading.partner = attempts->enroll;
 	return reading;
 }
 
@@ -220,10 +218,10 @@ keep(struct attempts *attempts, struct line *line, const struct reading *reading
 		attempts->syncs++;
 	line->syncs = attempts->syncs;
 	if (line->event == EVENT_ENROLL_REJECTED)
-		line_copy(line, &attempts->rejected);
+		line_put(&attempts->rejected, line);
 	if (is_forbidden(line->event))
-		line_copy(line, &attempts->forbidden);
-	line_copy(line, is_enroll ? &attempts->enroll : &attempts->sync);
+		line_put(&attempts->forbidden, line);
+	line_put(is_enroll ? &attempts->enroll : &attempts->sync, line);
 }
 
 void
@@ -259,26 +257,25 @@ void
 site_take_failure(const struct turn *turn, const struct sighting *sighting)
 {
 	struct site *site = turn->site;
-	struct line line;
-	line_init(&line, sighting);
+	struct line *line = line_new(sighting);
 	if (!site->attempts)
 		site->attempts = mem_new(sizeof *site->attempts);
 	struct attempts *attempts = site->attempts;
 	bool is_report =
-		line.event == EVENT_CERTIFICATE_REPORTED && !says_bad_certificate(sighting);
-	struct reading reading = read_line(turn, &line, is_report);
+		line->event == EVENT_CERTIFICATE_REPORTED && !says_bad_certificate(sighting);
+	struct reading reading = read_line(turn, line, is_report);
 	if (site->state == SITE_EXPIRED)
 		reading.kind = ALERT_CERTIFICATE_EXPIRED;
-	struct trouble *trouble = &attempts->trouble[reading.kind];
-	count(site, &line, &reading);
-	note_cause(trouble, reading.kind, sighting);
+	count(site, line, &reading);
+	note_cause(attempts_trouble(attempts, reading.kind), reading.kind, sighting);
 	if (!is_report)
-		keep(attempts, &line, &reading);
+		keep(attempts, line, &reading);
 	bool waited = site->state == SITE_ENROLL_REJECTED;
 	site_enter(turn, reading.input);
 	if (!waited && site->state == SITE_ENROLL_REJECTED)
-		wait_for_sync(attempts, &line);
+		wait_for_sync(attempts, line);
+	const struct trouble *trouble = attempts->trouble[reading.kind];
 	if (trouble_is_open(trouble))
 		outcome_add_incident(turn->outcome, &trouble->incident);
-	line_fini(&line);
+	line_put(&line, NULL);
 }

@@ -183,8 +183,8 @@ site_kind_of(enum site_state state)
 void
 site_forget(struct site *site, enum alert_kind kind)
 {
-	if (!trouble_is_open(&site->attempts->trouble[kind]))
-		trouble_fini(&site->attempts->trouble[kind]);
+	if (!trouble_is_open(site->attempts->trouble[kind]))
+		attempts_forget(site->attempts, kind);
 }
 
 /* A suspicion starts the count of other failures anew; other failures end one in the making. */
@@ -211,13 +211,15 @@ is_due_to_open(const struct turn *turn, enum site_input input)
 {
 	const struct site *site = turn->site;
 	const struct meaning *meaning = &MEANING[site->state];
+	const struct trouble *trouble = NULL;
 	switch (meaning->opens) {
 	case OPENS_AT_ONCE:
 		return true;
 	case OPENS_AFTER_WINDOW:
 		return input == INPUT_WINDOW;
 	case OPENS_AFTER_ATTEMPTS:
-		return site->attempts->trouble[meaning->kind].incident.occurrences >=
+		trouble = site->attempts->trouble[meaning->kind];
+		return (trouble ? trouble->incident.occurrences : 0) >=
 		       turn->options->failing_after;
 	default:
 		return false;
@@ -300,27 +302,28 @@ site_print_machine(struct buf *out)
 static int
 broken_attempts(const struct site *site)
 {
-	const struct trouble *trouble = site->attempts->trouble;
+	struct trouble *const *trouble = site->attempts->trouble;
 	int open = 0;
 	for (int i = 0; i < TROUBLES; i++) {
-		const struct incident *incident = &trouble[i].incident;
-		open += trouble_is_open(&trouble[i]);
-		if (trouble_is_open(&trouble[i]) ? incident->occurrences < 1
-						 : trouble[i].saying.said)
+		bool is_open = trouble_is_open(trouble[i]);
+		open += is_open;
+		if (!trouble[i])
+			continue;
+		if (is_open ? trouble[i]->incident.occurrences < 1 : trouble[i]->saying.said)
 			return 6;
-		if (incident->evidence_count > EVIDENCE_MAX)
+		if (trouble[i]->incident.evidence_count > EVIDENCE_MAX)
 			return 8;
 	}
-	const struct trouble *expired = &trouble[ALERT_CERTIFICATE_EXPIRED];
+	const struct trouble *expired = trouble[ALERT_CERTIFICATE_EXPIRED];
 	if (open > 1)
 		return 2;
 	if (site->state == SITE_EXPIRED &&
 		(!trouble_is_open(expired) || expired->incident.evidence_count < 1))
 		return 3;
 	if (site->state == SITE_SYNC_FORBIDDEN &&
-		!trouble_is_open(&trouble[ALERT_CERTIFICATE_SUSPECT]))
+		!trouble_is_open(trouble[ALERT_CERTIFICATE_SUSPECT]))
 		return 4;
-	if (site->state == SITE_ENROLL_REJECTED && !line_is_kept(&site->attempts->rejected))
+	if (site->state == SITE_ENROLL_REJECTED && !site->attempts->rejected)
 		return 5;
 	return 0;
 }

@@ -8,8 +8,9 @@
  * said of it) and site_save.c. Nobody else includes this.
  */
 
-/* One line of an attempt, kept as long as another may pair with it. EVENT_NONE: none is kept. */
+/* One line of an attempt, kept as long as another may pair with it. */
 struct line {
+	unsigned references;
 	enum event_kind event;
 	bool backlog;
 	bool taken;	      /* its attempt has both its lines */
@@ -36,13 +37,14 @@ struct trouble {
 	struct saying saying;
 };
 
-/* All that a site remembers while it is neither unknown nor healthy. */
+/* All that a site remembers while it is neither unknown nor healthy. NULL is a trouble of which
+ * nothing has been seen, a line that has not come; one line may stand in two places. */
 struct attempts {
-	struct trouble trouble[TROUBLES];
-	struct line enroll;    /* the last line of an enrolment */
-	struct line sync;      /* the last line of a sync */
-	struct line rejected;  /* the last L1 */
-	struct line forbidden; /* the last 403 */
+	struct trouble *trouble[TROUBLES];
+	struct line *enroll;	/* the last line of an enrolment */
+	struct line *sync;	/* the last line of a sync */
+	struct line *rejected;	/* the last L1 */
+	struct line *forbidden; /* the last 403 */
 	uint64_t syncs;
 	/* the L1 whose window runs, in the state enroll_rejected */
 	int64_t waiting_time; /* its own, or TIME_NONE */
@@ -135,12 +137,6 @@ site_replace_text(char **text, char *with); /* takes `with` over, NULL for none 
 enum alert_kind
 site_kind_of(enum site_state state);
 
-static inline bool
-line_is_kept(const struct line *line)
-{
-	return line->event != EVENT_NONE;
-}
-
 /* When a line stands in history: its own time, else when it was read. */
 static inline int64_t
 evidence_when(const struct evidence *evidence)
@@ -148,20 +144,27 @@ evidence_when(const struct evidence *evidence)
 	return evidence->time != TIME_NONE ? evidence->time : evidence->read_at;
 }
 
+/* Takes a share of the line, NULL for none, to where another may have stood. */
 void
-line_fini(struct line *line);
+line_put(struct line **place, struct line *line);
 void
 trouble_fini(struct trouble *trouble);
 void
 attempts_free(struct attempts *attempts); /* takes NULL */
 
+/* The trouble of that kind, made if need be. */
+struct trouble *
+attempts_trouble(struct attempts *attempts, enum alert_kind kind);
+void
+attempts_forget(struct attempts *attempts, enum alert_kind kind);
+
 /* The trouble that is open; NULL for none. */
 struct trouble *
 site_open_trouble(const struct site *site);
 static inline bool
-trouble_is_open(const struct trouble *trouble)
+trouble_is_open(const struct trouble *trouble) /* NULL: no */
 {
-	return trouble->incident.id[0] != '\0';
+	return trouble && trouble->incident.id[0] != '\0';
 }
 
 /* May nothing be said of the site now? */

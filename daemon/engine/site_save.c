@@ -44,48 +44,6 @@ save_evidence(struct json_text *json, const struct evidence *evidence)
 	save_digest(json, "digest", evidence->digest);
 }
 
-static void
-save_evidence_list(struct json_text *json, const struct evidence *evidence, size_t count)
-{
-	json_text_open(json, "evidence", '[');
-	for (size_t i = 0; i < count; i++) {
-		json_text_open(json, NULL, '{');
-		save_evidence(json, &evidence[i]);
-		json_text_close(json, '}');
-	}
-	json_text_close(json, ']');
-}
-
-static void
-save_line(struct json_text *json, const char *name, const struct line *line)
-{
-	json_text_open(json, name, '{');
-	save_evidence(json, &line->evidence);
-	json_text_flag(json, "backlog", line->backlog);
-	json_text_flag(json, "taken", line->taken);
-	json_text_put(json, "kind", alert_kind_name(line->kind));
-	json_text_number(json, "syncs", (int64_t)line->syncs);
-	json_text_close(json, '}');
-}
-
-static void
-save_trouble(struct json_text *json, const char *name, const struct trouble *trouble)
-{
-	const struct incident *incident = &trouble->incident;
-	json_text_open(json, name, '{');
-	json_text_put(json, "id", incident->id);
-	save_time(json, "started_at", incident->started_at);
-	json_text_put(json, "cause", incident->cause);
-	json_text_number(json, "occurrences", (int64_t)incident->occurrences);
-	save_evidence_list(json, incident->evidence, incident->evidence_count);
-	json_text_put(json, "advice", trouble->advice);
-	json_text_flag(json, "said", trouble->saying.said);
-	json_text_flag(json, "acked", trouble->saying.acked);
-	json_text_number(json, "reminders", (int64_t)trouble->saying.reminders);
-	save_time(json, "said_at", trouble->saying.said_at);
-	json_text_close(json, '}');
-}
-
 /* The names of the four kept lines, and where they stand. */
 static const struct line_place {
 	const char *name;
@@ -97,10 +55,81 @@ static const struct line_place {
 	{"forbidden", offsetof(struct attempts, forbidden)},
 };
 
-static struct line *
+static struct line **
 line_at(const struct attempts *attempts, size_t i)
 {
-	return (struct line *)((char *)attempts + LINE_PLACE[i].at);
+	return (struct line **)((char *)attempts + LINE_PLACE[i].at);
+}
+
+/* The first of the kept lines that is this evidence; NULL for none, or without attempts. */
+static const char *
+name_of_line(const struct attempts *attempts, const struct evidence *evidence)
+{
+	for (size_t i = 0; attempts && evidence->shared && i < COUNT(LINE_PLACE); i++) {
+		const struct line *line = *line_at(attempts, i);
+		if (line && line->evidence.shared == evidence->shared &&
+			line->evidence.read_at == evidence->read_at)
+			return LINE_PLACE[i].name;
+	}
+	return NULL;
+}
+
+/* What stands among the kept lines is named. */
+static void
+save_evidence_list(struct json_text *json, const struct attempts *attempts,
+	const struct evidence *evidence, size_t count)
+{
+	json_text_open(json, "evidence", '[');
+	for (size_t i = 0; i < count; i++) {
+		const char *name = name_of_line(attempts, &evidence[i]);
+		if (name) {
+			json_text_put(json, NULL, name);
+			continue;
+		}
+		json_text_open(json, NULL, '{');
+		save_evidence(json, &evidence[i]);
+		json_text_close(json, '}');
+	}
+	json_text_close(json, ']');
+}
+
+/* One that stands in an earlier place too is named. */
+static void
+save_line(struct json_text *json, const struct attempts *attempts, size_t place)
+{
+	const struct line *line = *line_at(attempts, place);
+	for (size_t i = 0; i < place; i++) {
+		if (*line_at(attempts, i) != line)
+			continue;
+		json_text_put(json, LINE_PLACE[place].name, LINE_PLACE[i].name);
+		return;
+	}
+	json_text_open(json, LINE_PLACE[place].name, '{');
+	save_evidence(json, &line->evidence);
+	json_text_flag(json, "backlog", line->backlog);
+	json_text_flag(json, "taken", line->taken);
+	json_text_put(json, "kind", alert_kind_name(line->kind));
+	json_text_number(json, "syncs", (int64_t)line->syncs);
+	json_text_close(json, '}');
+}
+
+static void
+save_trouble(struct json_text *json, const char *name, const struct attempts *attempts,
+	const struct trouble *trouble)
+{
+	const struct incident *incident = &trouble->incident;
+	json_text_open(json, name, '{');
+	json_text_put(json, "id", incident->id);
+	save_time(json, "started_at", incident->started_at);
+	json_text_put(json, "cause", incident->cause);
+	json_text_number(json, "occurrences", (int64_t)incident->occurrences);
+	save_evidence_list(json, attempts, incident->evidence, incident->evidence_count);
+	json_text_put(json, "advice", trouble->advice);
+	json_text_flag(json, "said", trouble->saying.said);
+	json_text_flag(json, "acked", trouble->saying.acked);
+	json_text_number(json, "reminders", (int64_t)trouble->saying.reminders);
+	save_time(json, "said_at", trouble->saying.said_at);
+	json_text_close(json, '}');
 }
 
 static void
@@ -108,13 +137,13 @@ save_attempts(struct json_text *json, const struct attempts *attempts)
 {
 	json_text_open(json, "attempts", '{');
 	for (size_t i = 0; i < COUNT(LINE_PLACE); i++) {
-		if (line_is_kept(line_at(attempts, i)))
-			save_line(json, LINE_PLACE[i].name, line_at(attempts, i));
+		if (*line_at(attempts, i))
+			save_line(json, attempts, i);
 	}
 	for (int i = 0; i < TROUBLES; i++) {
-		if (attempts->trouble[i].incident.occurrences)
-			save_trouble(
-				json, alert_kind_name((enum alert_kind)i), &attempts->trouble[i]);
+		const struct trouble *trouble = attempts->trouble[i];
+		if (trouble && trouble->incident.occurrences)
+			save_trouble(json, alert_kind_name((enum alert_kind)i), attempts, trouble);
 	}
 	json_text_number(json, "syncs", (int64_t)attempts->syncs);
 	save_time(json, "waiting_time", attempts->waiting_time);
@@ -142,7 +171,7 @@ save_kept(struct json_text *json, const struct alert *alert)
 	char *document = alert_to_json(alert, NULL, NULL, 0);
 	json_text_open(json, NULL, '{');
 	json_text_put(json, "alert", document);
-	save_evidence_list(json, alert->evidence, alert->evidence_count);
+	save_evidence_list(json, NULL, alert->evidence, alert->evidence_count);
 	json_text_close(json, '}');
 	free(document);
 }
@@ -153,7 +182,7 @@ save_what_stands(struct json_text *json, const struct site *site)
 	if (site->attempts)
 		save_attempts(json, site->attempts);
 	if (site->silent)
-		save_trouble(json, "silent", site->silent);
+		save_trouble(json, "silent", NULL, site->silent);
 	if (site->holds)
 		save_holds(json, site->holds);
 	if (site->silenced_until != TIME_NONE) {
@@ -226,26 +255,63 @@ load_evidence(const json_t *object, struct evidence *evidence, struct err *err)
 	return ok;
 }
 
+/* The kept line that is named, NULL where it is none. */
+static struct line *
+find_line(const struct attempts *attempts, const char *name)
+{
+	for (size_t i = 0; attempts && i < COUNT(LINE_PLACE); i++) {
+		if (strcmp(LINE_PLACE[i].name, name) == 0)
+			return *line_at(attempts, i);
+	}
+	return NULL;
+}
+
 static bool
-load_evidence_list(
-	const json_t *object, struct evidence list[EVIDENCE_MAX], size_t *count, struct err *err)
+load_testimony(const json_t *item, const struct attempts *attempts, struct evidence *evidence,
+	struct err *err)
+{
+	if (!json_is_string(item))
+		return load_evidence(item, evidence, err);
+	const struct line *line = find_line(attempts, json_string_value(item));
+	if (line)
+		evidence_copy(&line->evidence, evidence);
+	return line || err_set(err, "no line \"%s\" is kept", json_string_value(item));
+}
+
+/* `list` has room for as many as there are: check_evidence_list said so. */
+static bool
+load_evidence_list(const json_t *object, const struct attempts *attempts, struct evidence *list,
+	size_t *count, struct err *err)
 {
 	const json_t *items = json_object_get(object, "evidence");
-	if (!json_is_array(items) || json_array_size(items) > EVIDENCE_MAX)
-		return err_set(err, "\"evidence\" is no list of at most %d", EVIDENCE_MAX);
 	for (*count = 0; *count < json_array_size(items);) {
 		const json_t *item = json_array_get(items, *count);
-		if (!load_evidence(item, &list[(*count)++], err))
+		if (!load_testimony(item, attempts, &list[(*count)++], err))
 			return false;
 	}
 	return true;
 }
 
 static bool
-load_line(const json_t *object, struct line *line, struct err *err)
+check_evidence_list(const json_t *object, struct err *err)
+{
+	const json_t *items = json_object_get(object, "evidence");
+	return (json_is_array(items) && json_array_size(items) <= EVIDENCE_MAX) ||
+	       err_set(err, "\"evidence\" is no list of at most %d", EVIDENCE_MAX);
+}
+
+static bool
+load_line(
+	const json_t *object, const struct attempts *attempts, struct line **place, struct err *err)
 {
 	if (!object)
 		return true;
+	if (json_is_string(object)) {
+		line_put(place, find_line(attempts, json_string_value(object)));
+		return *place || err_set(err, "no line \"%s\" is kept", json_string_value(object));
+	}
+	struct line *line = *place = mem_new(sizeof *line);
+	line->references = 1;
 	return load_evidence(object, &line->evidence, err) &&
 	       json_read_event(object, "event", &line->event, err) &&
 	       json_read_flag(object, "backlog", &line->backlog, err) &&
@@ -267,23 +333,22 @@ load_id(const json_t *object, struct incident *incident, struct err *err)
 }
 
 static bool
-load_trouble(const json_t *object, const char *site, enum alert_kind kind, struct trouble *trouble,
-	struct err *err)
+load_trouble(const json_t *object, const struct site *site, enum alert_kind kind,
+	struct trouble *trouble, struct err *err)
 {
 	struct incident *incident = &trouble->incident;
-	if (!object)
-		return true;
+	size_t count = json_array_size(json_object_get(object, "evidence"));
 	incident->kind = kind;
 	incident->ended_at = TIME_NONE;
-	if (!load_id(object, incident, err))
+	if (!load_id(object, incident, err) || !check_evidence_list(object, err))
 		return false;
 	if (incident->id[0])
-		incident->site = mem_text(site);
+		incident->site = mem_text(site->name);
 	return load_time(object, "started_at", &incident->started_at, err) &&
 	       json_read_text(object, "cause", true, &incident->cause, err) &&
 	       json_read_count(object, "occurrences", &incident->occurrences, err) &&
-	       load_evidence_list(
-		       object, incident_evidence(incident), &incident->evidence_count, err) &&
+	       load_evidence_list(object, site->attempts, incident_evidence(incident, count),
+		       &incident->evidence_count, err) &&
 	       json_read_text(object, "advice", true, &trouble->advice, err) &&
 	       json_read_flag(object, "said", &trouble->saying.said, err) &&
 	       json_read_flag(object, "acked", &trouble->saying.acked, err) &&
@@ -298,14 +363,16 @@ load_attempts(const json_t *object, struct site *site, struct err *err)
 		return true;
 	struct attempts *attempts = site->attempts = mem_new(sizeof *attempts);
 	for (size_t i = 0; i < COUNT(LINE_PLACE); i++) {
-		if (!load_line(
-			    json_object_get(object, LINE_PLACE[i].name), line_at(attempts, i), err))
+		if (!load_line(json_object_get(object, LINE_PLACE[i].name), attempts,
+			    line_at(attempts, i), err))
 			return err_context(err, "%s", LINE_PLACE[i].name);
 	}
 	for (int i = 0; i < TROUBLES; i++) {
-		const char *name = alert_kind_name((enum alert_kind)i);
-		if (!load_trouble(json_object_get(object, name), site->name, (enum alert_kind)i,
-			    &attempts->trouble[i], err))
+		enum alert_kind kind = (enum alert_kind)i;
+		const char *name = alert_kind_name(kind);
+		const json_t *trouble = json_object_get(object, name);
+		if (trouble &&
+			!load_trouble(trouble, site, kind, attempts_trouble(attempts, kind), err))
 			return err_context(err, "%s", name);
 	}
 	return json_read_count(object, "syncs", &attempts->syncs, err) &&
@@ -345,7 +412,8 @@ load_kept(const json_t *object, struct alert *alert, struct err *err)
 	for (size_t i = 0; i < alert->evidence_count; i++)
 		evidence_fini(&alert->evidence[i]);
 	alert->evidence_count = 0;
-	return load_evidence_list(object, alert->evidence, &alert->evidence_count, err);
+	return check_evidence_list(object, err) &&
+	       load_evidence_list(object, NULL, alert->evidence, &alert->evidence_count, err);
 }
 
 static bool
@@ -370,7 +438,7 @@ load_silent(const json_t *object, struct site *site, struct err *err)
 	if (!object)
 		return true;
 	site->silent = mem_new(sizeof *site->silent);
-	return load_trouble(object, site->name, ALERT_SITE_SILENT, site->silent, err) ||
+	return load_trouble(object, site, ALERT_SITE_SILENT, site->silent, err) ||
 	       err_context(err, "silent");
 }
 

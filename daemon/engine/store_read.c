@@ -134,7 +134,9 @@ read_evidence(struct store *store, struct incident *incident, struct err *err)
 	store_bind_text(row, 1, incident->id);
 	while ((code = sqlite3_step(row)) == SQLITE_ROW &&
 		incident->evidence_count < EVIDENCE_MAX) {
-		struct evidence *line = &incident_evidence(incident)[incident->evidence_count++];
+		size_t at = incident->evidence_count;
+		struct evidence *line = &incident_evidence(incident, at + 1)[at];
+		incident->evidence_count++;
 		event_from_name(column_text(row, 0), &line->event);
 		line->time = column_time(row, 1);
 		line->read_at = sqlite3_column_int64(row, 2);
