@@ -108,10 +108,13 @@ engine_free_sinks(struct sink **sinks, size_t count);
 
 /*
  * engine_watchdog.c: looks every few seconds whether there is progress, tells systemd's watchdog
- * so where it is asked for, and reports inputs that hang. Returns as sd_event_add_time.
+ * so where it is asked for, and reports inputs that hang. Returns as sd_event_add_time. While all
+ * rests and nobody asks it looks no more, until the next turn: an input that wakes up makes one.
  */
 int
 engine_watch(struct engine *engine);
+void
+engine_arm_watch(struct engine *engine);
 
 /*
  * engine_rest.c: store_maintain when the loop has had a moment's rest, at the latest a minute after

@@ -99,6 +99,7 @@ arm_timers(struct engine *engine)
 		wait = earlier(wait, monotonic + TEND_INTERVAL);
 	arm(engine->on_wait, wait);
 	engine_arm_rest(engine);
+	engine_arm_watch(engine);
 	int64_t due = earlier(
 		correlate_next_due(engine->correlate), maintenance_next_due(engine->maintenance));
 	arm(engine->on_due, due == TIME_NONE ? due : due - engine->clock_offset);
@@ -173,7 +174,8 @@ static bool
 may_wait(struct engine *engine)
 {
 	int64_t now = clock_monotonic();
-	if (pending_is_crowded(engine->pending) || outbox_has_changes(engine->outbox))
+	if (pending_is_empty(engine->pending) || pending_is_crowded(engine->pending) ||
+		outbox_has_changes(engine->outbox))
 		return false;
 	if (engine->commit_at == TIME_NONE)
 		engine->commit_at = now + COMMIT_WAIT;

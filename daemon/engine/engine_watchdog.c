@@ -9,13 +9,18 @@
 #define LOOK_INTERVAL (5 * SECOND)
 #define PATIENCE      (30 * SECOND)
 
+/* What sinks or store wait for; TIME_NONE for nothing. */
+static int64_t
+next_due(const struct engine *engine)
+{
+	int64_t due = outbox_next_due(engine->outbox), retry = engine->store_retry_at;
+	return retry && (due == TIME_NONE || retry < due) ? retry : due;
+}
+
 static const char *
 look(const struct engine *engine, int64_t now)
 {
-	struct vitals vitals = {.due = outbox_next_due(engine->outbox)};
-	int64_t retry = engine->store_retry_at;
-	if (retry && (vitals.due == TIME_NONE || retry < vitals.due))
-		vitals.due = retry;
+	struct vitals vitals = {.due = next_due(engine)};
 	inputs_count(engine->inputs, &vitals.inputs, &vitals.spinning);
 	return vitals_trouble(&vitals, now, PATIENCE);
 }
@@ -30,21 +35,46 @@ interval(void)
 	return (int64_t)limit / 4;
 }
 
+static bool
+may_sleep(const struct engine *engine)
+{
+	return sd_watchdog_enabled(0, NULL) <= 0 && !engine->is_stuck && !engine->alarms &&
+	       next_due(engine) == TIME_NONE && inputs_rest(engine->inputs);
+}
+
+static void
+look_later(struct engine *engine)
+{
+	sd_event_source_set_time(engine->on_life, (uint64_t)(clock_monotonic() + interval()));
+	sd_event_source_set_enabled(engine->on_life, SD_EVENT_ONESHOT);
+}
+
+void
+engine_arm_watch(struct engine *engine)
+{
+	int enabled = SD_EVENT_OFF;
+	if (sd_event_source_get_enabled(engine->on_life, &enabled) == 0)
+		look_later(engine);
+}
+
 static int
 on_life(sd_event_source *source, uint64_t at, void *owner)
 {
+	(void)source;
 	(void)at;
 	struct engine *engine = owner;
-	int64_t now = clock_monotonic();
-	const char *trouble = look(engine, now);
+	const char *trouble = look(engine, clock_monotonic());
 	if (!trouble)
 		sd_notify(0, "WATCHDOG=1");
 	else if (!engine->is_stuck)
 		log_error("the watchdog is not fed: %s", trouble);
 	engine->is_stuck = trouble;
 	engine_watch_inputs(engine);
-	sd_event_source_set_time(source, (uint64_t)(now + interval()));
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	if (may_sleep(engine))
+		sd_event_source_set_enabled(engine->on_life, SD_EVENT_OFF);
+	else
+		look_later(engine);
+	return 0;
 }
 
 int

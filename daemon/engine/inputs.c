@@ -267,6 +267,15 @@ inputs_count(const struct inputs *inputs, size_t *running, size_t *spinning)
 	}
 }
 
+bool
+inputs_rest(const struct inputs *inputs)
+{
+	bool rest = true;
+	for (size_t i = 0; i < inputs->running_count && rest; i++)
+		rest = input_rests(inputs->running[i].input);
+	return rest;
+}
+
 void
 inputs_wake(struct inputs *inputs)
 {

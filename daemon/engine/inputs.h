@@ -50,6 +50,10 @@ inputs_want_tending(const struct inputs *inputs);
 void
 inputs_count(const struct inputs *inputs, size_t *running, size_t *spinning);
 
+/* Whether all of them rest: see input_rests. */
+bool
+inputs_rest(const struct inputs *inputs);
+
 /* Looks at everything now. */
 void
 inputs_wake(struct inputs *inputs);

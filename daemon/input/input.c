@@ -59,6 +59,7 @@ struct input {
 	_Atomic int64_t progress_at;
 	_Atomic uint64_t steps;
 	atomic_bool waits;   /* for hints, or for its time */
+	atomic_bool watched; /* somebody wants to know when it does not */
 	uint64_t steps_seen; /* by input_life, as is: */
 	int64_t progress_seen, work_seen;
 	enum input_life life;
@@ -263,6 +264,8 @@ wait_for_hint(struct input *input)
 		log_error("input %s cannot wait: %s", input->name, strerrordesc_np(errno));
 	input->progress_at = clock_monotonic();
 	input->waits = false;
+	if (atomic_exchange(&input->watched, false))
+		queue_wake(input->queue);
 	eventfd_t dropped;
 	if (fd[0].revents)
 		eventfd_read(input->wake_fd, &dropped);
@@ -375,6 +378,14 @@ enter_life(struct input *input, enum input_life life)
 	else
 		log_notice("input %s goes on", input->name);
 	input->life = life;
+}
+
+/* The order of the two is what matters: see wait_for_hint. */
+bool
+input_rests(struct input *input)
+{
+	input->watched = true;
+	return input->waits;
 }
 
 enum input_life

@@ -86,8 +86,15 @@ enum input_life {
 };
 
 /*
- * To be asked every few seconds, by one thread; logs when trouble begins and when it is over, and
- * the status says it.
+ * Whether the thread waits for hints, or for its time: nothing can hang then. Once it works again
+ * queue_wake is called, once.
+ */
+bool
+input_rests(struct input *input);
+
+/*
+ * To be asked every few seconds while it does not rest, by one thread; logs when trouble begins and
+ * when it is over, and the status says it.
  */
 enum input_life
 input_life(struct input *input);

@@ -21,6 +21,7 @@ struct queue {
 	pthread_cond_t room;
 	int fd;
 	bool closed;
+	bool woken; /* the descriptor is readable though no batch waits */
 	unsigned nudges;
 	size_t limit, first, count;
 	struct batch *ring[];
@@ -64,8 +65,28 @@ static void
 append(struct queue *queue, struct batch *batch)
 {
 	queue->ring[(queue->first + queue->count++) % queue->limit] = batch;
-	if (queue->count == 1)
+	if (queue->count == 1 && !queue->woken)
 		eventfd_write(queue->fd, 1);
+	queue->woken = false;
+}
+
+void
+queue_wake(struct queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	if (queue->count == 0 && !queue->woken) {
+		queue->woken = true;
+		eventfd_write(queue->fd, 1);
+	}
+	pthread_mutex_unlock(&queue->lock);
+}
+
+static void
+set_unreadable(struct queue *queue)
+{
+	eventfd_t dropped;
+	eventfd_read(queue->fd, &dropped);
+	queue->woken = false;
 }
 
 bool
@@ -107,11 +128,11 @@ queue_take(struct queue *queue)
 	if (queue->count) {
 		batch = queue->ring[queue->first];
 		queue->first = (queue->first + 1) % queue->limit;
-		if (--queue->count == 0) {
-			eventfd_t dropped;
-			eventfd_read(queue->fd, &dropped);
-		}
+		if (--queue->count == 0)
+			set_unreadable(queue);
 		pthread_cond_signal(&queue->room);
+	} else if (queue->woken) {
+		set_unreadable(queue);
 	}
 	pthread_mutex_unlock(&queue->lock);
 	return batch;

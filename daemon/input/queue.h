@@ -30,6 +30,10 @@ queue_put_within(struct queue *queue, struct batch *batch, int64_t wait);
 bool
 queue_is_closed(struct queue *queue);
 
+/* Makes queue_fd readable until the next queue_take, though no batch waits. */
+void
+queue_wake(struct queue *queue);
+
 /* Makes every waiting queue_put_within give up now. */
 void
 queue_nudge(struct queue *queue);

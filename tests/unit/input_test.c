@@ -153,6 +153,28 @@ t04_status_tells_what_is_known(void **state)
 	world_free(w);
 }
 
+/* Who asked whether it rests is told that it works, though it has nothing to say. */
+static void
+t05_input_that_rests_tells_when_it_works(void **state)
+{
+	(void)state;
+	struct world *w = world_new("*.log");
+	struct run run;
+	w->config.poll_interval = 3600 * SECOND;
+	run_start(&run, w, 64);
+	for (int i = 0; i < 2; i++) {
+		int64_t deadline = clock_monotonic() + 60 * SECOND;
+		struct pollfd fd = {queue_fd(run.queue), POLLIN, 0};
+		assert_null(queue_take(run.queue));
+		while (!input_rests(run.input))
+			assert_true(clock_monotonic() < deadline);
+		input_wake(run.input);
+		assert_int_equal(poll(&fd, 1, 60000), 1);
+	}
+	run_stop(&run);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -161,6 +183,7 @@ main(void)
 		cmocka_unit_test(t02_the_sweep_needs_no_inotify),
 		cmocka_unit_test(t03_full_queue_does_not_keep_it_from_stopping),
 		cmocka_unit_test(t04_status_tells_what_is_known),
+		cmocka_unit_test(t05_input_that_rests_tells_when_it_works),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

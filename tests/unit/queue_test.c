@@ -55,6 +55,25 @@ t01_batches_come_out_in_order_and_wake(void **state)
 }
 
 static void
+t01a_woken_queue_is_readable_once(void **state)
+{
+	(void)state;
+	struct queue *queue = queue_new(2);
+	queue_wake(queue);
+	queue_wake(queue);
+	assert_true(is_readable(queue, 0));
+	assert_int_equal(take(queue), 0);
+	assert_false(is_readable(queue, 0));
+	queue_wake(queue);
+	queue_put(queue, numbered(1));
+	queue_wake(queue);
+	assert_true(is_readable(queue, 0));
+	assert_int_equal(take(queue), 1);
+	assert_false(is_readable(queue, 0));
+	queue_free(queue);
+}
+
+static void
 t02_full_queue_gives_up_in_time_and_when_nudged(void **state)
 {
 	(void)state;
@@ -152,6 +171,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t01_batches_come_out_in_order_and_wake),
+		cmocka_unit_test(t01a_woken_queue_is_readable_once),
 		cmocka_unit_test(t02_full_queue_gives_up_in_time_and_when_nudged),
 		cmocka_unit_test(t03_closing_lets_a_waiting_putter_go),
 		cmocka_unit_test(t04_nudging_lets_a_waiting_putter_go),
