@@ -62,8 +62,7 @@ engine_adopt(struct engine *engine, struct config *config, struct rules *rules, 
 	outbox_configure(engine->outbox,
 		&(struct outbox_options){config->outbox.max_alerts, config->outbox.max_age});
 	outbox_set_sinks(engine->outbox, sinks, config->sink_count);
-	maintenance_configure(engine->maintenance, config, clock_wall());
-	engine_silence_sites(engine, clock_wall());
+	engine_change_maintenance(engine, config, clock_wall());
 	upkeep_set_sinks(engine->upkeep, sinks, config->sink_count, clock_monotonic());
 	inputs_adopt(engine->inputs);
 	if (!same_text(config->http, web_address(engine->web))) {

@@ -138,6 +138,10 @@ void
 engine_silence_site(struct engine *engine, const char *site, int64_t now);
 void
 engine_silence_sites(struct engine *engine, int64_t now);
+/* Takes the configuration's windows instead of those that were; lifts the silences of the latter.
+ */
+void
+engine_change_maintenance(struct engine *engine, const struct config *config, int64_t now);
 
 /*
  * engine_alarm.c: alerts about the watcher itself, of kind aiwatch: an input that hangs in a read,
