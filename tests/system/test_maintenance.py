@@ -1,7 +1,7 @@
 """Silence, by the operator's word and by windows of maintenance."""
 
 import lines
-from harness import append, wait_until
+from harness import append
 
 
 def hook(receiver):
