@@ -120,7 +120,7 @@ is_copy_of_arrival(const struct generation *generation, const struct arrival *ar
 {
 	return generation->position.offset == 0 && generation->fd >= 0 &&
 	       generation->seen.changed_at >= arrival->look.changed_at &&
-	       sibling_is_arrival(generation->stream, generation->fd, generation->seen.size);
+	       sibling_is_arrival(generation->stream, generation->fd, &generation->seen);
 }
 
 /* The generation that stood at the path makes room, or goes on in the new object. */

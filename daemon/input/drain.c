@@ -36,7 +36,7 @@ leave_object(struct follow *follow, struct generation *generation, const struct 
 {
 	bool was_current = generation == stream_current(generation->stream);
 	if (was_current && verdict != CONTENT_BEGINNING &&
-		!sibling_is_arrival(generation->stream, generation->fd, look->size))
+		!sibling_is_arrival(generation->stream, generation->fd, look))
 		split_off(follow, generation, look);
 	else
 		follow_give_up_object(follow, generation, "rewritten elsewhere");

@@ -303,7 +303,7 @@ sibling_check(struct follow *follow, struct stream *stream);
 void
 sibling_take_as_read(struct follow *follow, struct stream *stream);
 bool
-sibling_is_arrival(struct stream *stream, int fd, uint64_t size);
+sibling_is_arrival(struct stream *stream, int fd, const struct object_look *look);
 void
 sibling_check_known(struct follow *follow, struct generation *generation, const char *path,
 	const struct object_look *look);

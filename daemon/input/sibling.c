@@ -139,14 +139,20 @@ is_path_as_seen(const struct stream *stream)
 	       (stream->arrival || content_glance(fd, &current->position) == CONTENT_WHOLE);
 }
 
-/* What arrived at the path and has no generation yet may be the same. */
+/*
+ * What arrived at the path and has no generation yet may be the same. It may be no more yet than a
+ * header that every file has: an older file that is longer is no copy of it.
+ */
 bool
-sibling_is_arrival(struct stream *stream, int fd, uint64_t size)
+sibling_is_arrival(struct stream *stream, int fd, const struct object_look *look)
 {
 	const struct arrival *arrival = stream->arrival;
 	if (!arrival)
 		return false;
-	uint64_t common = arrival->look.size < size ? arrival->look.size : size;
+	bool is_longer = look->size > arrival->look.size;
+	if (is_longer && look->changed_at < arrival->look.changed_at)
+		return false;
+	uint64_t common = is_longer ? arrival->look.size : look->size;
 	return common > 0 && stream_is_equal(stream, arrival->fd, fd, 0, common);
 }
 
@@ -212,7 +218,7 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 		close(fd);
 	if (kind == ADOPT_TAKEN)
 		return;
-	if (kind == ADOPT_NONE && !is_packed && sibling_is_arrival(stream, fd, look.size)) {
+	if (kind == ADOPT_NONE && !is_packed && sibling_is_arrival(stream, fd, &look)) {
 		kind = ADOPT_UNDECIDED;
 		stream->alike |= look.size > stream->arrival->look.size;
 	}

@@ -493,7 +493,9 @@ mark_late(struct world *world, const struct object *object)
 void
 world_append_held(struct world *world, struct stream *stream, const struct buf *bytes)
 {
-	if (!stream->writer->is_seen && stream->writer != world_find(world, stream, ""))
+	if (stream->writer != world_find(world, stream, ""))
+		stream->writer->is_written_late = true;
+	if (stream->writer->is_written_late && !stream->writer->is_seen)
 		mark_late(world, stream->writer);
 	world_say(world, "append %zu bytes by the writer's descriptor, up to line %u", bytes->n,
 		world->next - 1);
@@ -566,8 +568,11 @@ world_on_down(struct world *world)
 		line->home->is_seen = line->home->is_seen && !line->waiting;
 		line->waiting = false;
 	}
-	for (struct object *object = world->objects; object; object = object->next)
+	for (struct object *object = world->objects; object; object = object->next) {
 		object->held = false;
+		if (object->is_written_late && !object->is_seen)
+			mark_late(world, object);
+	}
 	world_reconsider(world);
 }
 

@@ -449,6 +449,26 @@ t22_files_that_begin_alike_are_told_apart_before_more_is_read(void **state)
 	world_free(w);
 }
 
+/* Nothing but its handle leads to the old file, and the new one is no more yet than a header. */
+static void
+t23_older_file_that_is_longer_is_no_copy_of_a_header(void **state)
+{
+	(void)state;
+	struct world *w = world_new("a.log");
+	shell(w, "yes '# header' | head -n 600 | tee header > a.log");
+	append(w, "a.log", 0, 10);
+	world_start(w);
+	world_look(w);
+	shell(w, "mkdir kept && ln a.log kept/a && cp a.log a.log.1 && cat header > a.log");
+	append(w, "a.log", 10, 20);
+	shell(w, "touch -d '1 hour ago' a.log && rm a.log && cp header a.log");
+	world_restart(w);
+	append(w, "a.log", 20, 30);
+	world_pass(w, 3);
+	expect_once(w, 30, true);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -475,6 +495,7 @@ main(void)
 		cmocka_unit_test(t20_writer_that_keeps_an_emptied_and_deleted_file_is_followed),
 		cmocka_unit_test(t21_half_line_alone_is_known_in_a_copy),
 		cmocka_unit_test(t22_files_that_begin_alike_are_told_apart_before_more_is_read),
+		cmocka_unit_test(t23_older_file_that_is_longer_is_no_copy_of_a_header),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
