@@ -64,6 +64,7 @@ struct engine {
 	bool is_stopping;
 	struct alarm *alarms; /* that stand */
 	bool is_stuck;	      /* the watchdog is not fed */
+	int64_t looked_at;    /* monotonic: by the watchdog */
 	bool left_behind;     /* an input's thread hangs and still holds the queue */
 };
 

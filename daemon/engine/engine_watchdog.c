@@ -20,7 +20,7 @@ next_due(const struct engine *engine)
 static const char *
 look(const struct engine *engine, int64_t now)
 {
-	struct vitals vitals = {.due = next_due(engine)};
+	struct vitals vitals = {.due = next_due(engine), .seen_at = engine->looked_at};
 	inputs_count(engine->inputs, &vitals.inputs, &vitals.spinning);
 	return vitals_trouble(&vitals, now, PATIENCE);
 }
@@ -63,7 +63,9 @@ on_life(sd_event_source *source, uint64_t at, void *owner)
 	(void)source;
 	(void)at;
 	struct engine *engine = owner;
-	const char *trouble = look(engine, clock_monotonic());
+	int64_t now = clock_monotonic();
+	const char *trouble = look(engine, now);
+	engine->looked_at = now;
 	if (!trouble)
 		sd_notify(0, "WATCHDOG=1");
 	else if (!engine->is_stuck)

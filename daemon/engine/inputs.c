@@ -262,7 +262,7 @@ inputs_count(const struct inputs *inputs, size_t *running, size_t *spinning)
 	*running = inputs->running_count;
 	*spinning = 0;
 	for (size_t i = 0; i < inputs->running_count; i++) {
-		if (input_life(inputs->running[i].input) == INPUT_SPINS)
+		if (input_life(inputs->running[i].input, clock_monotonic()) == INPUT_SPINS)
 			++*spinning;
 	}
 }

@@ -61,7 +61,7 @@ struct input {
 	atomic_bool waits;   /* for hints, or for its time */
 	atomic_bool watched; /* somebody wants to know when it does not */
 	uint64_t steps_seen; /* by input_life, as is: */
-	int64_t progress_seen, work_seen;
+	int64_t progress_seen, work_seen, asked_at;
 	enum input_life life;
 	pthread_mutex_t lock;
 	pthread_cond_t end; /* has_ended */
@@ -364,9 +364,8 @@ work_of(const struct input *input)
 }
 
 static void
-enter_life(struct input *input, enum input_life life)
+enter_life(struct input *input, enum input_life life, int64_t silent)
 {
-	int64_t silent = clock_monotonic() - input->progress_at;
 	if (life == input->life)
 		return;
 	if (life == INPUT_STALLS)
@@ -389,20 +388,24 @@ input_rests(struct input *input)
 }
 
 enum input_life
-input_life(struct input *input)
+input_life(struct input *input, int64_t now)
 {
-	int64_t now = clock_monotonic(), work = work_of(input);
+	int64_t work = work_of(input);
 	uint64_t steps = input->steps;
-	if (steps != input->steps_seen || input->waits)
+	bool slept = input->asked_at && now - input->asked_at > HANG_AFTER;
+	input->asked_at = now;
+	if (steps != input->steps_seen || input->waits || slept)
 		input->progress_at = now;
 	if (input->progress_at != input->progress_seen)
 		input->work_seen = work;
 	input->steps_seen = steps;
 	input->progress_seen = input->progress_at;
-	bool silent = now - input->progress_seen > HANG_AFTER;
-	enter_life(input, !silent				? INPUT_LIVES
-			  : work - input->work_seen > SPIN_WORK ? INPUT_SPINS
-								: INPUT_STALLS);
+	int64_t silent = now - input->progress_seen;
+	enter_life(input,
+		silent <= HANG_AFTER		      ? INPUT_LIVES
+		: work - input->work_seen > SPIN_WORK ? INPUT_SPINS
+						      : INPUT_STALLS,
+		silent);
 	return input->life;
 }
 

@@ -94,10 +94,11 @@ input_rests(struct input *input);
 
 /*
  * To be asked every few seconds while it does not rest, by one thread; logs when trouble begins and
- * when it is over, and the status says it.
+ * when it is over, and the status says it. `now` is monotonic. Asked after a long time it asks
+ * anew: the host may have been suspended, and the thread had no time to show life.
  */
 enum input_life
-input_life(struct input *input);
+input_life(struct input *input, int64_t now);
 
 /*
  * Asks the thread to stop and waits for it until `deadline` (monotonic). False where it hangs: it

@@ -175,6 +175,28 @@ t05_input_that_rests_tells_when_it_works(void **state)
 	world_free(w);
 }
 
+/* A thread that has no time to show life: it is not started. */
+static void
+t06_a_host_that_slept_is_no_input_that_hangs(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	struct world *w = world_new("a.log");
+	struct queue *queue = queue_new(1);
+	struct input *input = input_new(
+		&(struct input_setup){.config = &w->config, .rules = w->rules, .queue = queue},
+		&err);
+	int64_t now = clock_monotonic();
+	assert_int_equal(input_life(input, now), INPUT_LIVES);
+	now += HOUR;
+	for (int i = 0; i <= 6; i++, now += 5 * SECOND)
+		assert_int_equal(input_life(input, now), INPUT_LIVES);
+	assert_int_equal(input_life(input, now), INPUT_STALLS);
+	input_free(input);
+	queue_free(queue);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -184,6 +206,7 @@ main(void)
 		cmocka_unit_test(t03_full_queue_does_not_keep_it_from_stopping),
 		cmocka_unit_test(t04_status_tells_what_is_known),
 		cmocka_unit_test(t05_input_that_rests_tells_when_it_works),
+		cmocka_unit_test(t06_a_host_that_slept_is_no_input_that_hangs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,10 +48,20 @@ static void
 t05_what_is_long_due_and_not_done_starves_it(void **state)
 {
 	(void)state;
-	struct vitals vitals = {.inputs = 1, .due = NOW - PATIENCE};
+	struct vitals vitals = {.inputs = 1, .due = NOW - PATIENCE, .seen_at = NOW - SECOND};
 	assert_null(vitals_trouble(&vitals, NOW, PATIENCE));
 	vitals.due--;
 	assert_non_null(vitals_trouble(&vitals, NOW, PATIENCE));
+}
+
+static void
+t06_what_became_due_while_the_host_slept_may_be_done_next(void **state)
+{
+	(void)state;
+	struct vitals vitals = {.inputs = 1, .due = NOW - HOUR, .seen_at = NOW - HOUR};
+	assert_null(vitals_trouble(&vitals, NOW, PATIENCE));
+	vitals.seen_at = NOW;
+	assert_non_null(vitals_trouble(&vitals, NOW + 5 * SECOND, PATIENCE));
 }
 
 int
@@ -63,6 +73,7 @@ main(void)
 		cmocka_unit_test(t03_one_of_two_inputs_spins_and_it_is_fed),
 		cmocka_unit_test(t04_all_inputs_spin_and_it_is_not),
 		cmocka_unit_test(t05_what_is_long_due_and_not_done_starves_it),
+		cmocka_unit_test(t06_what_became_due_while_the_host_slept_may_be_done_next),
 	};
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
 }
