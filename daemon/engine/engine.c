@@ -180,6 +180,7 @@ engine_run(struct engine *engine, struct err *err)
 {
 	log_notice("started: %zu input(s), %zu rule(s), %zu sink(s)", engine->config->input_count,
 		engine->config->rule_count, engine->sink_count);
+	engine_raise_store(engine);
 	engine_end_turn(engine);
 	sd_notify(0, "READY=1");
 	int r = 0;

@@ -16,7 +16,8 @@ struct alarm {
 	struct alarm *next;
 };
 
-#define GAP_STANDS HOUR /* without another one of the input */
+#define GAP_STANDS   HOUR /* without another one of the input */
+#define STORE_STANDS HOUR /* after a start without what was kept before */
 
 struct alert
 engine_alarm_alert(const struct engine_alarm *alarm, enum resolution over, int64_t now)
@@ -123,6 +124,33 @@ engine_raise_gap(struct engine *engine, const struct input *input, const struct 
 }
 
 static void
+raise_store(struct engine *engine, int64_t until)
+{
+	char text[TIME_TEXT];
+	int64_t now = clock_wall();
+	raise_alarm(engine,
+		(struct engine_alarm){
+			.subject = mem_text("store"),
+			.cause = mem_text(engine->store_trouble),
+			.what = mem_format("%s %s", time_format(now, text), engine->store_trouble),
+			.advice = "Alerts go on. What cannot be kept is lost with a restart, and "
+				  "logs are "
+				  "read again after it: see whether its disk is full, read only or "
+				  "failing. "
+				  "A store that is damaged is set aside at the next start.",
+			.started_at = now,
+		},
+		until);
+}
+
+void
+engine_raise_store(struct engine *engine)
+{
+	if (engine->store_trouble[0])
+		raise_store(engine, clock_monotonic() + STORE_STANDS);
+}
+
+static void
 on_status(void *owner, const struct input_status *status)
 {
 	char text[TIME_TEXT];
@@ -151,6 +179,8 @@ engine_watch_inputs(struct engine *engine)
 		alarm->is_seen = alarm->until != TIME_NONE && now < alarm->until;
 	struct alarm *before = engine->alarms;
 	inputs_each(engine->inputs, on_status, engine);
+	if (engine->store_trouble[0])
+		raise_store(engine, TIME_NONE);
 	changed = engine->alarms != before;
 	for (alarm = engine->alarms; alarm; alarm = next) {
 		next = alarm->next;

@@ -146,7 +146,8 @@ engine_change_maintenance(struct engine *engine, const struct config *config, in
 
 /*
  * engine_alarm.c: alerts about the watcher itself, of kind aiwatch: an input that hangs in a read,
- * resolved when it goes on; the first gap of an input, resolved after an hour without another.
+ * resolved when it goes on; the first gap of an input, resolved after an hour without another; a
+ * store that does not keep what happens, resolved when it does, or that was set aside at the start.
  */
 struct engine_alarm {
 	char *subject; /* stands for the site; one alarm of each stands at a time */
@@ -161,7 +162,9 @@ engine_alarm_alert(const struct engine_alarm *alarm, enum resolution over, int64
 void
 engine_raise_gap(struct engine *engine, const struct input *input, const struct gap *gap);
 void
-engine_watch_inputs(struct engine *engine); /* to be called every few seconds */
+engine_raise_store(struct engine *engine); /* at the start: where it is in trouble */
+void
+engine_watch_inputs(struct engine *engine); /* and the store: to be called every few seconds */
 void
 engine_forget_alarms(struct engine *engine);
 

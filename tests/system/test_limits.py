@@ -263,3 +263,39 @@ def test_08_a_rest_that_is_lost_is_an_alert(daemon):
     assert daemon.log_path("CM01") in alert["summary"]
     assert f"offset {len(l1())}" in alert["summary"]
     assert daemon.status()["inputs"][0]["gaps"] == 1
+
+
+def store_alerts(daemon):
+    return [document for document in daemon.printed() if document["key"] == "aiwatch/store"]
+
+
+def test_09_a_store_that_is_set_aside_is_an_alert(daemon):
+    # given a store that is none
+    daemon.start()
+    daemon.stop()
+    with open(os.path.join(daemon.state, "aiwatch.db"), "r+b") as store:
+        store.write(b"\xa5" * 4096)
+    # when the daemon starts
+    daemon.start()
+    # then it says so, and alerts go on
+    alert, = wait_until(lambda: store_alerts(daemon), "the store is an alert")
+    assert alert["status"] == "firing" and "set-aside" in alert["summary"]
+    append(daemon.log_path("CM01"), pair())
+    daemon.wait_for_state("CM01", "expired")
+    assert daemon.status()["store"] is None
+
+
+def test_10_a_store_that_keeps_nothing_is_an_alert(daemon):
+    # given a store that cannot be opened
+    os.makedirs(os.path.join(daemon.state, "aiwatch.db"))
+    # when the daemon has an alert
+    daemon.start()
+    append(daemon.log_path("CM01"), pair())
+    # then it is sent all the same, and another says that nothing is kept
+    alert, = wait_until(lambda: store_alerts(daemon), "the store is an alert")
+    assert alert["status"] == "firing" and "nothing is kept" in alert["summary"]
+    daemon.wait_for_state("CM01", "expired")
+    # and once it can be opened it is over
+    os.rmdir(os.path.join(daemon.state, "aiwatch.db"))
+    wait_until(lambda: len(store_alerts(daemon)) == 2, "everything is kept", LONG)
+    assert store_alerts(daemon)[1]["status"] == "resolved"
