@@ -14,7 +14,7 @@ split_off(struct follow *follow, struct generation *generation, const struct obj
 	struct stream *stream = generation->stream;
 	char *seen_at = mem_text(generation->position.seen_at);
 	int fd = generation_take_fd(follow, generation);
-	bool may_grow = look->links == 0 && object_writers(fd) != OBJECT_WRITERS_NONE;
+	bool may_grow = object_writers(fd) != OBJECT_WRITERS_NONE;
 	struct object_key key =
 		follow_give_up_object(follow, generation, "rewritten before it was rotated");
 	if (look->size > 0 || may_grow) {

@@ -127,6 +127,9 @@ is_path_as_seen(const struct stream *stream)
 					 : current	 ? &current->seen
 							 : NULL;
 	struct object_look look;
+	/* Somebody writes over what was read: its rest comes first. */
+	if (!stream->arrival && current && current->doubted_since)
+		return false;
 	bool stands = object_look_at(stream->path, &look) && look.is_file;
 	if (!stands || stream->missing_since != TIME_NONE)
 		return !stands && stream->missing_since != TIME_NONE;
