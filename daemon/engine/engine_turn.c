@@ -153,7 +153,9 @@ commit(struct engine *engine)
 	struct err err = ERR_INIT;
 	pending_collect(engine->pending, engine->correlate, &changes);
 	outbox_collect(engine->outbox, &changes);
-	bool durable = changes.incident_count > 0 || changes.posting_count > 0;
+	/* What was written only for its bulk would be read again: none of it has been said. */
+	bool has_history = changes.incident_count > 0 && !pending_is_crowded(engine->pending);
+	bool durable = has_history || changes.posting_count > 0;
 	bool stored = store_commit(engine->store, &changes, durable, &err);
 	if (stored)
 		pending_saved(engine->pending);
