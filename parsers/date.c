@@ -59,9 +59,10 @@ static bool
 take_number(struct span *s, size_t least, size_t most, unsigned *number)
 {
 	size_t n = 0;
-	*number = 0;
-	while (n <= most && is_digit_at(*s, n))
-		*number = *number * 10 + (unsigned)(s->p[n++] - '0');
+	unsigned value = 0;
+	for (; n <= most && is_digit_at(*s, n); n++)
+		value = value * 10 + (unsigned)(s->p[n] - '0');
+	*number = value;
 	if (n < least || n > most)
 		return false;
 	*s = span_from(*s, n);
@@ -72,6 +73,8 @@ static bool
 take_word(struct span *s, enum date_word wanted, unsigned *month)
 {
 	unsigned ignored;
+	if (s->n && (unsigned char)s->p[0] < 'A') /* no word begins so */
+		return false;
 	size_t n = date_word(*s, wanted, month ? month : &ignored);
 	*s = span_from(*s, n);
 	return n > 0;
@@ -349,6 +352,20 @@ take_half(struct span *s)
 	return HALF_NONE;
 }
 
+/* What may stand behind a clock: its half of the day, where none stood before it, and its zone. */
+static void
+end_time(struct span *s, struct date *date, enum half half)
+{
+	if (half == HALF_NONE)
+		half = take_half(s);
+	if (half == HALF_MORNING && date->hour == 12)
+		date->hour = 0;
+	if (half == HALF_EVENING && date->hour < 12)
+		date->hour += 12;
+	take_zone(s, date);
+	date->has_time = true;
+}
+
 static bool
 take_time(struct span *s, struct date *date)
 {
@@ -364,14 +381,7 @@ take_time(struct span *s, struct date *date)
 			return false;
 		}
 	}
-	if (half == HALF_NONE)
-		half = take_half(s);
-	if (half == HALF_MORNING && date->hour == 12)
-		date->hour = 0;
-	if (half == HALF_EVENING && date->hour < 12)
-		date->hour += 12;
-	take_zone(s, date);
-	date->has_time = true;
+	end_time(s, date, half);
 	return true;
 }
 
@@ -453,24 +463,69 @@ skip_last_word(struct span *s, const struct date *date)
 		*s = rest;
 }
 
+/* A number, and the byte behind it. */
+static bool
+take_field(struct span *s, size_t least, size_t most, char behind, unsigned *number)
+{
+	return take_number(s, least, most, number) && take_byte(s, behind);
+}
+
+/* The two forms that nearly all dates have, 2015-06-19T03:00:01 and 6/19/2015 3:00:01: read as
+ * piece by piece, but without a question for each of the pieces that they do not have. */
+static bool
+take_usual(struct span *s, struct date *date)
+{
+	struct span rest = *s;
+	struct date usual = {.has_day = true};
+	unsigned first, second;
+	bool has_day;
+	if (rest.n > 4 && rest.p[4] == '-')
+		has_day = take_field(&rest, 4, 4, '-', &usual.year) &&
+			  take_field(&rest, 2, 2, '-', &usual.month) &&
+			  take_field(&rest, 2, 2, 'T', &usual.day);
+	else
+		has_day = take_field(&rest, 1, 2, '/', &first) &&
+			  take_field(&rest, 1, 2, '/', &second) &&
+			  take_field(&rest, 4, 4, ' ', &usual.year) &&
+			  set_day_and_month(&usual, first, second, '/');
+	if (!has_day || !take_field(&rest, 1, 2, ':', &usual.hour) ||
+		!take_field(&rest, 2, 2, ':', &usual.minute) ||
+		!take_number(&rest, 2, 2, &usual.seconds))
+		return false;
+	take_fraction(&rest, &usual.microseconds);
+	*s = rest;
+	*date = usual;
+	return true;
+}
+
+static void
+take_pieces(struct span *s, struct date *date)
+{
+	struct span start = *s;
+	*date = (struct date){0};
+	if (take_day(s, date)) {
+		date->has_day = true;
+	} else {
+		*date = (struct date){0};
+		*s = start;
+	}
+	if (date->has_time)
+		return;
+	struct span behind = *s;
+	if (date->has_day && !(is_digit_at(*s, 1) && take_byte(s, 'T')))
+		skip_fillers(s);
+	if (!take_time(s, date))
+		*s = behind;
+}
+
 bool
 date_scan(struct span text, struct date *date)
 {
 	struct span s = text;
-	*date = (struct date){0};
-	if (take_day(&s, date)) {
-		date->has_day = true;
-	} else {
-		*date = (struct date){0};
-		s = text;
-	}
-	if (!date->has_time) {
-		struct span behind = s;
-		if (date->has_day && !(is_digit_at(s, 1) && take_byte(&s, 'T')))
-			skip_fillers(&s);
-		if (!take_time(&s, date))
-			s = behind;
-	}
+	if (take_usual(&s, date))
+		end_time(&s, date, HALF_NONE);
+	else
+		take_pieces(&s, date);
 	skip_last_word(&s, date);
 	date->length = text.n - s.n;
 	return (date->has_day || date->has_time) && is_possible(date);
