@@ -103,6 +103,8 @@ class Rsyslog(Program):
 
 
 class SyslogNg(Program):
+    """Its own inotify takes an instance a folder, of which a user has 128."""
+
     name = "syslog-ng"
     environment = {"LD_LIBRARY_PATH":
                    os.path.join(PEERS, "usr/lib/syslog-ng") + ":" + LIBRARIES}
@@ -111,7 +113,8 @@ class SyslogNg(Program):
         write(self.file("syslog-ng.conf"),
               "@version: 3.38\n"
               f'source s {{ wildcard-file(base-dir("{self.root}") filename-pattern("{LOG}")'
-              " recursive(yes) max-files(20000) flags(no-parse) follow-freq(0.5)); };\n"
+              ' recursive(yes) max-files(20000) monitor-method("poll") log-iw-size(2000000)'
+              " flags(no-parse) follow-freq(0.5)); };\n"
               f'filter f {{ match("{LITERALS[1]}" value("MESSAGE") type("string") flags("substring")); }};\n'
               f'destination d {{ unix-dgram("{self.socket}" template("$MSG")); }};\n'
               "log { source(s); filter(f); destination(d); };\n")
