@@ -326,7 +326,9 @@ class Trial:
                 self.words.append(f"{site}: other ids or counts than undisturbed: "
                                   f"{came[site]}, not {reference[site]}")
         for site in came:
-            if site not in EXPECTED:
+            # a store that does not keep what happens is an alert of its own
+            told = self.disturbance.fault != "kill" and {what[0] for what, _, _ in came[site]}
+            if site not in EXPECTED and not (site == "store" and told == {"aiwatch"}):
                 self.words.append(f"{site}: nobody asked for it")
         return not self.words
 
