@@ -114,6 +114,14 @@ is_gone(const struct generation *generation)
 	       (generation->position.state == GENERATION_DONE && !generation->listed);
 }
 
+/* It has no name, but a writer that may add to it. */
+static bool
+is_still_written(const struct generation *generation)
+{
+	return generation->fd >= 0 && generation->unlinked && !generation->position.packed &&
+	       object_writers(generation->fd) == OBJECT_WRITERS_SOME;
+}
+
 /*
  * A sibling holds more of a live generation than was read: `size` bytes. Should it go before the
  * rest was read, that is known to be lost.
@@ -173,6 +181,10 @@ compare_plain(struct follow *follow, struct stream *stream, const struct sibling
 			generation->position.offset + generation->partial == 0 ||
 			!has_rest(generation, fd, look->size))
 			continue;
+		if (is_still_written(generation)) {
+			kind = ADOPT_UNDECIDED;
+			continue;
+		}
 		/* As long as nothing else stands at its path, it may come back there. */
 		if (generation == stream_current(stream) &&
 			look->size <= generation->position.offset) {
@@ -238,7 +250,8 @@ compare_packed(struct follow *follow, struct stream *stream, const struct siblin
 			continue;
 		if (!is_gone(generation) && size > generation->position.offset)
 			note_longer_copy(follow, generation, size);
-		if (!is_gone(generation) || (generation->fd >= 0 && !generation->at_end))
+		if (!is_gone(generation) || (generation->fd >= 0 && !generation->at_end) ||
+			is_still_written(generation))
 			return ADOPT_UNDECIDED;
 		return adopt_packed(follow, generation, sibling, fd, look) ? ADOPT_TAKEN
 									   : ADOPT_UNDECIDED;

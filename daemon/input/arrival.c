@@ -132,6 +132,9 @@ displace(struct follow *follow, struct generation *current, const struct arrival
 		return ARRIVAL_LATER;
 	if (!drain_prove(follow, current))
 		return current->failing_since ? ARRIVAL_LATER : ARRIVAL_NEW;
+	/* What it holds now may be a life of its own, which is to be read first. */
+	if (stream_current(current->stream) != current)
+		return ARRIVAL_NEW;
 	if (current->fd >= 0 && !current->at_end && !follow_gives_up(follow, current)) {
 		stream_set_ready(follow, current->stream);
 		stream_set_busy(follow, current->stream);

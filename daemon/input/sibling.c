@@ -120,7 +120,7 @@ take_missed(struct follow *follow, struct stream *stream, const struct sibling *
  * already: the path is looked at again first.
  */
 static bool
-is_path_as_seen(const struct stream *stream)
+is_path_as_seen(const struct follow *follow, const struct stream *stream)
 {
 	const struct generation *current = stream_current(stream);
 	const struct object_look *seen = stream->arrival ? &stream->arrival->look
@@ -128,7 +128,8 @@ is_path_as_seen(const struct stream *stream)
 							 : NULL;
 	struct object_look look;
 	/* Somebody writes over what was read: its rest comes first. */
-	if (!stream->arrival && current && current->doubted_since)
+	if (!stream->arrival && current && current->doubted_since && !current->shrunk &&
+		follow->now - current->doubted_since < REWRITE_LIMIT)
 		return false;
 	bool stands = object_look_at(stream->path, &look) && look.is_file;
 	if (!stands || stream->missing_since != TIME_NONE)
@@ -190,7 +191,7 @@ may_be_missed(struct follow *follow, struct stream *stream, int fd, const struct
 		return false;
 	if (stream->older_waits || (is_known && !adopt_is_settled(follow, stream, fd, memo)))
 		return false;
-	if (is_path_as_seen(stream))
+	if (is_path_as_seen(follow, stream))
 		return true;
 	stream->older_waits = stream->siblings_due = true;
 	stream_set_busy(follow, stream);
@@ -432,6 +433,19 @@ forget_old(struct follow *follow, struct stream *stream)
 	}
 }
 
+/* After a start: what is gone may go on in a sibling. */
+static void
+find_rotated(struct follow *follow, struct stream *stream)
+{
+	for (size_t i = 0; i < stream->count; i++) {
+		struct generation *generation = stream->generation[i];
+		if (generation->position.state == GENERATION_DRAINING && !generation->proven &&
+			generation->fd < 0 && !generation->unlinked &&
+			generation_has_object(generation) && !generation->position.packed)
+			drain_find_old(follow, generation);
+	}
+}
+
 void
 sibling_check(struct follow *follow, struct stream *stream)
 {
@@ -439,6 +453,7 @@ sibling_check(struct follow *follow, struct stream *stream)
 	stream->copied = stream->older_waits = stream->hidden = false;
 	if (stream->count == 0)
 		return;
+	find_rotated(follow, stream);
 	struct siblings siblings = siblings_find(follow, stream);
 	if (siblings.trouble)
 		siblings_failed(follow, stream);

@@ -290,6 +290,21 @@ mark_copied(struct world *world, const struct object *object)
 	free(found);
 }
 
+/* The number of the line in which the byte stands; 0 for none. */
+static unsigned
+line_at(const struct object *object, size_t at)
+{
+	const char *bytes = object->bytes.p;
+	unsigned number;
+
+	while (at > 0 && bytes[at - 1] != '\n')
+		at--;
+	if (object->bytes.n - at <= 34 || bytes[at + 26] != 'n')
+		return 0;
+	number = (unsigned)atoi(bytes + at + 27);
+	return number < WORLD_LINES ? number : 0;
+}
+
 void
 world_copy(struct world *world, struct stream *stream, const struct object *from, size_t n,
 	const char *to)
@@ -315,7 +330,7 @@ world_copy(struct world *world, struct stream *stream, const struct object *from
 	buf_add(&object->bytes, from->bytes.p, n);
 	mark_copied(world, object);
 	set_half(object, n == from->bytes.n ? from->half : 0, &from->rest);
-	world->lines[object->half].is_cut = true;
+	world->lines[n < from->bytes.n ? line_at(from, n) : object->half].is_cut = true;
 }
 
 void
