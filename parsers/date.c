@@ -296,10 +296,12 @@ take_clock(struct span *s, struct date *date)
 		!take_byte(s, separator) || !take_number(s, 2, 2, &date->minute))
 		return false;
 	struct span minutes = *s;
-	if (take_byte(s, separator) && take_number(s, 2, 2, &date->seconds))
+	if (take_byte(s, separator) && take_number(s, 2, 2, &date->seconds)) {
 		take_fraction(s, &date->microseconds);
-	else
+	} else {
+		date->seconds = 0;
 		*s = minutes;
+	}
 	return true;
 }
 

@@ -11,6 +11,27 @@
 #define L1	"WebException trying to enroll: Status = ProtocolError"
 #define L2	"Exception attempting sync - The request failed with HTTP status 403: Forbidden."
 
+/* A date that is handed on is the one that its text alone says. */
+static void
+assert_date_is_its_texts(const struct frame *frame)
+{
+	struct date alone;
+	const struct date *when = &frame->when;
+	if (!frame->is_scanned)
+		return;
+	assert_true(date_scan(frame->date, &alone));
+	assert_int_equal(alone.length, frame->date.n);
+	assert_int_equal(when->length, frame->date.n);
+	assert_int_equal(when->year, alone.year);
+	assert_int_equal(when->month, alone.month);
+	assert_int_equal(when->day, alone.day);
+	assert_int_equal(when->hour, alone.hour);
+	assert_int_equal(when->minute, alone.minute);
+	assert_int_equal(when->seconds, alone.seconds);
+	assert_int_equal(when->microseconds, alone.microseconds);
+	assert_int_equal(when->zone_minutes, alone.zone_minutes);
+}
+
 static void
 assert_frame(const char *line, const char *date, const char *message)
 {
@@ -20,6 +41,7 @@ assert_frame(const char *line, const char *date, const char *message)
 	if (!span_equal(frame.date, span_of(date)) || !span_equal(frame.message, span_of(message)))
 		fail_msg("%s: date %.*s, message %.*s", line, (int)frame.date.n, frame.date.p,
 			(int)frame.message.n, frame.message.p);
+	assert_date_is_its_texts(&frame);
 }
 
 static void
@@ -76,6 +98,9 @@ t03_message_without_date(void **state)
 	assert_frame(SERVICE "Information: 0 : 12 items: done", "", "12 items: done");
 	assert_frame(SERVICE "Information: 0 :", "", "");
 	assert_frame(SERVICE "Information: 0 : <html>: x", "<html>", "x");
+	/* no seconds */
+	assert_frame(SERVICE "Error: 0 : 2015-06-19T03:00:002:01: " L2, "2015-06-19T03:00",
+		"002:01: " L2);
 }
 
 static void
