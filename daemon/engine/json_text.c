@@ -2,7 +2,6 @@
 
 #include "daemon/base/utf8.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 /* What stands in front of a value: a comma unless it is the first, and its name. */
@@ -98,8 +97,15 @@ json_text_pair(struct json_text *json, const char *name, const char *text)
 void
 json_text_number(struct json_text *json, const char *name, int64_t number)
 {
+	char digits[20];
+	char *p = digits + sizeof digits;
+	uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
 	begin(json, name);
-	buf_format(&json->buf, "%" PRId64, number);
+	for (; left || p == digits + sizeof digits; left /= 10)
+		*--p = (char)('0' + left % 10);
+	if (number < 0)
+		*--p = '-';
+	buf_add(&json->buf, p, (size_t)(digits + sizeof digits - p));
 }
 
 void

@@ -1,6 +1,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/engine/alert.h"
+#include "daemon/engine/json_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -281,6 +282,21 @@ t08_advice_names_the_remedy_and_what_it_may_also_be(void **unused)
 	alert_fini(&alert);
 }
 
+static void
+t09_numbers_are_written_whole(void **state)
+{
+	(void)state;
+	static const int64_t NUMBER[] = {0, 7, -10, INT64_MAX, INT64_MIN};
+	struct json_text json = {0};
+	json_text_open(&json, NULL, '[');
+	for (size_t i = 0; i < COUNT(NUMBER); i++)
+		json_text_number(&json, NULL, NUMBER[i]);
+	json_text_close(&json, ']');
+	char *text = json_text_take(&json);
+	assert_string_equal(text, "[0,7,-10,9223372036854775807,-9223372036854775808]");
+	free(text);
+}
+
 int
 main(void)
 {
@@ -293,6 +309,7 @@ main(void)
 		cmocka_unit_test(t06_texts_that_are_no_utf8_still_give_a_document),
 		cmocka_unit_test(t07_evidence_keeps_the_beginning_and_the_latest),
 		cmocka_unit_test(t08_advice_names_the_remedy_and_what_it_may_also_be),
+		cmocka_unit_test(t09_numbers_are_written_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
