@@ -320,6 +320,7 @@ world_copy(struct world *world, struct stream *stream, const struct object *from
 		add_name(stream, to, object, false);
 	} else {
 		object->is_seen = false;
+		object->is_rewritten = true;
 		object->held = object->held && !*to;
 	}
 	world_path(stream, to, path, sizeof(path));
@@ -385,6 +386,7 @@ world_truncate(struct world *world, struct stream *stream, const char *name)
 	close(fd);
 	buf_clear(&object->bytes);
 	object->is_seen = false;
+	object->is_rewritten = true;
 	set_half(object, 0, NULL);
 }
 
@@ -567,10 +569,14 @@ void
 world_on_look(struct world *world)
 {
 	for (unsigned i = 0; i < world->stream_count; i++) {
-		struct object *log = world_find(world, &world->streams[i], "");
+		struct stream *stream = &world->streams[i];
+		struct object *log = world_find(world, stream, "");
 
-		if (log)
-			log->is_seen = true;
+		/* While somebody writes it, a change in place is not believed at once. */
+		if (!log || (log->is_rewritten && stream->writer == log))
+			continue;
+		log->is_seen = true;
+		log->is_rewritten = false;
 	}
 }
 

@@ -31,6 +31,7 @@ struct object {
 	bool held;     /* the follower that runs has read a line that was written to it, and it was
 			  not overwritten beside the log: then it may have been closed before */
 	bool is_known; /* a line that was written to it was committed */
+	bool is_rewritten;    /* in place, since it was seen */
 	bool is_written_late; /* by a writer that went on behind a newer log */
 	bool is_seen;	 /* it was the log when the follower looked, and was only appended to */
 	unsigned half;	 /* number of the half line at its end, 0 for none */
