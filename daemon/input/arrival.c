@@ -220,8 +220,20 @@ ignore_record(void *owner, const struct record *record)
 	(void)record;
 }
 
-/* Behind the last line end; where there is none, inside a line whose rest is skipped. */
-static void
+/* False with errno, ENODATA where the file has become shorter. */
+static bool
+read_whole(int fd, void *bytes, size_t n, uint64_t at)
+{
+	struct content_source source = content_of(&fd);
+	ssize_t got = source.read(source.owner, bytes, n, at);
+	if (got >= 0 && (size_t)got < n)
+		errno = ENODATA;
+	return got >= 0 && (size_t)got == n;
+}
+
+/* Behind the last line end; where there is none, inside a line whose rest is skipped. False with
+ * errno, as read_whole. */
+static bool
 skip_to_end(struct follow *follow, struct generation *generation)
 {
 	struct position *position = &generation->position;
@@ -229,8 +241,8 @@ skip_to_end(struct follow *follow, struct generation *generation)
 	uint64_t size = generation->seen.size;
 	size_t n = size < LEDGER_CHUNK ? (size_t)size : LEDGER_CHUNK;
 	uint8_t bytes[LEDGER_CHUNK];
-	if (pread(generation->fd, bytes, n, 0) != (ssize_t)n)
-		return;
+	if (!read_whole(generation->fd, bytes, n, 0))
+		return false;
 	struct reader_state state = {0};
 	reader_feed(follow->reader, &state, (struct span){(char *)bytes, n}, 0, false, follow->wall,
 		ignore_record, NULL, &counts);
@@ -240,8 +252,8 @@ skip_to_end(struct follow *follow, struct generation *generation)
 	uint64_t from = size - n;
 	uint64_t end = wide ? size & ~UINT64_C(1) : size;
 	state.skipping = LINES_SKIP_TAKEN;
-	if (pread(generation->fd, bytes, n, (off_t)from) != (ssize_t)n)
-		return;
+	if (!read_whole(generation->fd, bytes, n, from))
+		return false;
 	for (size_t i = n; i-- > 0;) {
 		uint64_t behind = from + i + 1 + (little ? 1 : 0);
 		if (bytes[i] != '\n' || behind > size || (wide && behind & 1))
@@ -250,8 +262,10 @@ skip_to_end(struct follow *follow, struct generation *generation)
 		state.skipping = LINES_READ;
 		break;
 	}
-	if (content_skip(position, generation->fd, end))
-		position->reader = state;
+	if (!content_skip(position, generation->fd, end))
+		return false;
+	position->reader = state;
+	return true;
 }
 
 static void
@@ -259,10 +273,18 @@ first_look(
 	struct follow *follow, struct stream *stream, const struct arrival *arrival, bool is_copy)
 {
 	struct generation *generation = follow_begin(follow, stream, arrival);
+	stream->from_end |= begins_at_end(follow);
+	if ((is_copy || stream->from_end) && !skip_to_end(follow, generation)) {
+		int code = errno;
+		generation_free(follow, generation);
+		stream->undecided = true;
+		if (code != ENODATA)
+			follow_trouble(follow, stream, code, "read");
+		stream_set_busy(follow, stream);
+		return;
+	}
 	stream->looked = true;
-	if (is_copy || begins_at_end(follow))
-		skip_to_end(follow, generation);
-	else
+	if (!is_copy && !stream->from_end)
 		generation->position.backlog_until = arrival->look.size;
 	sibling_take_as_read(follow, stream);
 }

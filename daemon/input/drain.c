@@ -163,6 +163,18 @@ drain_find_old(struct follow *follow, struct generation *generation)
 	return generation->unlinked ? GONE : STILL_LINKED;
 }
 
+/* What was empty when it was seen last proves nothing: a copy may have been written over it. */
+enum content_verdict
+drain_compare(struct follow *follow, const struct generation *generation, int fd,
+	const struct object_look *look)
+{
+	const struct position *position = &generation->position;
+	if (position->state == GENERATION_DRAINING && position->size == 0 && look->size > 0 &&
+		look->links > 0)
+		return CONTENT_DIFFERS;
+	return generation_verify(follow, generation, fd);
+}
+
 /* A descriptor that was found again must show what was read through the old one. */
 bool
 drain_prove(struct follow *follow, struct generation *generation)
@@ -170,7 +182,8 @@ drain_prove(struct follow *follow, struct generation *generation)
 	if (generation->proven || generation->fd < 0)
 		return true;
 	generation->proven = true;
-	enum content_verdict verdict = generation_verify(follow, generation, generation->fd);
+	enum content_verdict verdict =
+		drain_compare(follow, generation, generation->fd, &generation->seen);
 	if (verdict == CONTENT_WHOLE && generation->position.state == GENERATION_HELD)
 		follow_go_on(follow, generation);
 	if (verdict == CONTENT_WHOLE)

@@ -99,9 +99,11 @@ struct stream {
 	bool unreadable;	/* a comparison could not be made, so it decides nothing */
 	bool is_link;		/* its name is a symbolic link: writing is not told */
 	bool no_file;		/* what stands at the path is no regular file: said */
-	bool empty;  /* another object stands at the path, and has no content to decide by */
-	bool looked; /* the first look is over */
-	bool due;    /* in follow->due */
+	bool empty;    /* another object stands at the path, and has no content to decide by */
+	bool looked;   /* the first look is over */
+	bool from_end; /* what stood at its path at the first look is not read */
+	bool as_read;  /* what stood beside it then is not all noted as read yet */
+	bool due;      /* in follow->due */
 	bool siblings_due;
 	bool busy;  /* something is undecided: look every second; in follow->busy */
 	bool ready; /* in follow->ready */
@@ -300,6 +302,7 @@ folder_on_hint(struct follow *follow, struct folder *folder, const struct watch_
 /* sibling.c */
 void
 sibling_check(struct follow *follow, struct stream *stream);
+/* At the first look: tried again where a call fails. */
 void
 sibling_take_as_read(struct follow *follow, struct stream *stream);
 bool
@@ -334,6 +337,10 @@ enum whereabouts {
 /* Looks where the object went that stood at the path; opens it where it can still be had. */
 enum whereabouts
 drain_find_old(struct follow *follow, struct generation *generation);
+/* Compares what a rotated file holds now, of which `look` is a look, with what was read of it. */
+enum content_verdict
+drain_compare(struct follow *follow, const struct generation *generation, int fd,
+	const struct object_look *look);
 bool
 drain_prove(struct follow *follow, struct generation *generation);
 void

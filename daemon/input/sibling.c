@@ -290,7 +290,7 @@ check_draining(struct follow *follow, struct generation *generation, const struc
 		return;
 	int fd = siblings_open(follow, sibling, &look);
 	enum content_verdict verdict =
-		fd < 0 ? CONTENT_UNREADABLE : generation_verify(follow, generation, fd);
+		fd < 0 ? CONTENT_UNREADABLE : drain_compare(follow, generation, fd, &look);
 	if (verdict == CONTENT_UNREADABLE)
 		siblings_failed(follow, generation->stream);
 	if (fd < 0)
@@ -435,12 +435,12 @@ forget_old(struct follow *follow, struct stream *stream)
 
 /* After a start: what is gone may go on in a sibling. */
 static void
-find_rotated(struct follow *follow, struct stream *stream)
+find_unlisted(struct follow *follow, struct stream *stream)
 {
 	for (size_t i = 0; i < stream->count; i++) {
 		struct generation *generation = stream->generation[i];
 		if (generation->position.state == GENERATION_DRAINING && !generation->proven &&
-			generation->fd < 0 && !generation->unlinked &&
+			generation->fd < 0 && !generation->unlinked && !generation->listed &&
 			generation_has_object(generation) && !generation->position.packed)
 			drain_find_old(follow, generation);
 	}
@@ -453,13 +453,18 @@ sibling_check(struct follow *follow, struct stream *stream)
 	stream->copied = stream->older_waits = stream->hidden = false;
 	if (stream->count == 0)
 		return;
-	find_rotated(follow, stream);
+	if (stream->as_read)
+		sibling_take_as_read(follow, stream);
+	if (stream->as_read && follow->now - stream->hidden_since < DRAIN_QUIET)
+		return;
+	stream->as_read = false;
 	struct siblings siblings = siblings_find(follow, stream);
 	if (siblings.trouble)
 		siblings_failed(follow, stream);
 	/* A folder that cannot be read does not keep from the others for ever. */
 	if (!stream->older_waits) {
 		note_listed(stream, &siblings);
+		find_unlisted(follow, stream);
 		for (size_t i = 0; i < siblings.count; i++)
 			check(follow, stream, &siblings.item[i]);
 		note_listed(stream, &siblings);
@@ -473,32 +478,38 @@ sibling_check(struct follow *follow, struct stream *stream)
 	siblings_fini(&siblings);
 }
 
-static void
+static bool
 take_as_read(struct follow *follow, struct stream *stream, const struct sibling *sibling)
 {
 	struct object_look look;
 	int fd = siblings_open(follow, sibling, &look);
 	if (fd < 0)
-		return;
+		return object_is_absent(errno);
 	struct generation *generation = generation_new(follow, stream, 0);
 	struct position *position = &generation->position;
 	position->state = GENERATION_DONE;
 	position->packed = packed_is_named(sibling->path);
 	generation_set_object(follow, generation, &sibling->key, &look, sibling->path);
-	if (!content_skip(position, fd, look.size))
+	bool ok = content_skip(position, fd, look.size);
+	if (!ok)
 		generation_free(follow, generation);
 	close(fd);
+	return ok;
 }
 
 void
 sibling_take_as_read(struct follow *follow, struct stream *stream)
 {
 	struct siblings siblings = siblings_find(follow, stream);
+	stream->as_read = siblings.trouble;
 	for (size_t i = siblings.count; i-- > 0;) {
 		const struct sibling *sibling = &siblings.item[i];
 		if (!generation_find(follow, &sibling->key) &&
-			!stream_matches(follow, sibling->path))
-			take_as_read(follow, stream, sibling);
+			!stream_matches(follow, sibling->path) &&
+			!take_as_read(follow, stream, sibling))
+			stream->as_read = true;
 	}
 	siblings_fini(&siblings);
+	if (stream->as_read)
+		siblings_failed(follow, stream);
 }

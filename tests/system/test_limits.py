@@ -299,3 +299,28 @@ def test_10_a_store_that_keeps_nothing_is_an_alert(daemon):
     os.rmdir(os.path.join(daemon.state, "aiwatch.db"))
     wait_until(lambda: len(store_alerts(daemon)) == 2, "everything is kept", LONG)
     assert store_alerts(daemon)[1]["status"] == "resolved"
+
+
+@pytest.mark.parametrize("call, code, part", [
+    ("pread", errno.EIO, "CM01/AIUpdateSvc.log"), ("open", errno.EIO, "CM01/AIUpdateSvc.log.1"),
+])
+def test_11_what_was_there_at_the_first_look_is_not_new(daemon, faults, call, code, part):
+    # given a log that is begun at its end, and a rotated one beside it, which cannot be read
+    daemon.keys["inputs"][0]["start"] = "end"
+    daemon.configure()
+    append(daemon.log_path("CM01"), "a line of no interest\r\n")
+    append(daemon.log_path("CM01") + ".1", pair())
+    append(daemon.log_path("CM02"), "a line of no interest\r\n")
+    faults.set((call, code, part))
+    daemon.start()
+    wait_until(lambda: daemon.status()["inputs"][0]["files"], "one is followed")
+    # when they can, and the next lines are written
+    begun = daemon.status()["uptime_seconds"]
+    wait_until(lambda: daemon.status()["uptime_seconds"] > begun + 3, "three seconds pass", LONG)
+    faults.clear()
+    append(daemon.log_path("CM02"), pair())
+    daemon.wait_for_state("CM02", "expired")
+    # then only those are
+    wait_until(lambda: daemon.status()["inputs"][0]["files"] == 2, "both are followed", LONG)
+    append(daemon.log_path("CM01"), l1())
+    daemon.wait_for_state("CM01", "enroll_rejected")
