@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { FORMAT_ROOM = 32 }; /* mostly enough for what is formatted */
+
 void
 buf_fini(struct buf *buf)
 {
@@ -68,12 +70,16 @@ buf_format(struct buf *buf, const char *format, ...)
 	va_list args, again;
 	va_start(args, format);
 	va_copy(again, args);
-	int n = vsnprintf(NULL, 0, format, args);
+	buf_reserve(buf, FORMAT_ROOM);
+	size_t room = buf->room - buf->n;
+	int n = vsnprintf(buf->p + buf->n, room, format, args);
 	va_end(args);
 	if (n < 0)
 		abort();
-	buf_reserve(buf, (size_t)n);
-	vsnprintf(buf->p + buf->n, (size_t)n + 1, format, again);
+	if ((size_t)n >= room) {
+		buf_reserve(buf, (size_t)n);
+		vsnprintf(buf->p + buf->n, (size_t)n + 1, format, again);
+	}
 	va_end(again);
 	buf->n += (size_t)n;
 }

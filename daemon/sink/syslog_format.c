@@ -57,7 +57,9 @@ each_pair(const struct alert *alert,
 static void
 add_quoted(struct buf *out, const char *name, const char *value, const void *escapes)
 {
-	buf_format(out, " %s=\"", name);
+	buf_add_byte(out, ' ');
+	buf_add_text(out, name);
+	buf_add_text(out, "=\"");
 	excerpt_add(out, value, VALUE_MAX, escapes);
 	buf_add_byte(out, '"');
 }

@@ -47,6 +47,20 @@ t02_buf_grows_and_is_terminated(void **state)
 }
 
 static void
+t02a_buf_formats_what_is_longer_than_its_room(void **state)
+{
+	(void)state;
+	for (int width = 1; width < 200; width++) {
+		struct buf buf = BUF_INIT;
+		buf_add_text(&buf, "first ");
+		buf_format(&buf, "%*s|", width, "x");
+		assert_int_equal(buf.n, 6 + width + 1);
+		assert_string_equal(buf.p + buf.n - 2, "x|");
+		buf_fini(&buf);
+	}
+}
+
+static void
 t03_err_carries_its_sentence_outwards(void **state)
 {
 	(void)state;
@@ -191,6 +205,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t01_span_compares_and_finds),
 		cmocka_unit_test(t02_buf_grows_and_is_terminated),
+		cmocka_unit_test(t02a_buf_formats_what_is_longer_than_its_room),
 		cmocka_unit_test(t03_err_carries_its_sentence_outwards),
 		cmocka_unit_test(t04_times_are_written_and_read),
 		cmocka_unit_test(t05_durations_are_written_and_read),
