@@ -235,6 +235,16 @@ needs_listing(const struct follow *follow, const struct folder *folder)
 	return false;
 }
 
+static bool
+may_have_files(const struct follow *follow, const struct folder *folder)
+{
+	for (size_t i = 0; i < follow->globs; i++) {
+		if (glob_may_have_files(follow->glob[i], folder->places[i]))
+			return true;
+	}
+	return false;
+}
+
 static void
 enter_literals(struct follow *follow, struct folder *folder)
 {
@@ -302,6 +312,21 @@ list_entries(struct follow *follow, struct folder *folder, const struct object_l
 	}
 }
 
+/* On the way to a log nothing but names matters: others write in /var/log. */
+static void
+watch(struct follow *follow, struct folder *folder)
+{
+	bool is_asked = follow->config->watch == CONFIG_WATCH_AUTO;
+	int number = watch_add(follow->watch, folder->path, may_have_files(follow, folder), folder);
+	if (folder->watch >= 0 && number != folder->watch)
+		watch_remove(follow->watch, folder->watch);
+	folder->watch = number;
+	/* With `auto` what is watched is not blind: watch_add has asked. */
+	folder->blind = !(is_asked && number >= 0) && watch_blindness(folder->path);
+	if (number < 0)
+		follow_sweep_soon(follow);
+}
+
 /* The watch comes first: what changes while the folder is listed is then told. */
 void
 folder_list(struct follow *follow, struct folder *folder)
@@ -312,14 +337,8 @@ folder_list(struct follow *follow, struct folder *folder)
 		note_trouble(folder, stands ? ENOTDIR : errno);
 		set_absent(follow, folder);
 	} else {
-		int watch = watch_add(follow->watch, folder->path, false, folder);
-		if (folder->watch >= 0 && watch != folder->watch)
-			watch_remove(follow->watch, folder->watch);
-		folder->watch = watch;
-		if (watch < 0)
-			follow_sweep_soon(follow);
+		watch(follow, folder);
 		folder->present = true;
-		folder->blind = watch_blindness(folder->path) != NULL;
 		folder->changed_at = look.changed_at;
 		folder->listed_at = follow->wall * 1000;
 		enter_literals(follow, folder);

@@ -416,6 +416,12 @@ glob_literal(const struct glob *glob, uint64_t places, size_t i)
 }
 
 bool
+glob_may_have_files(const struct glob *glob, uint64_t places)
+{
+	return places & UINT64_C(1) << (glob->parts - 1);
+}
+
+bool
 glob_needs_listing(const struct glob *glob, uint64_t places)
 {
 	for (size_t k = 0; k < glob->parts; k++) {

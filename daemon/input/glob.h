@@ -61,6 +61,10 @@ glob_literal(const struct glob *glob, uint64_t places, size_t i);
 bool
 glob_needs_listing(const struct glob *glob, uint64_t places);
 
+/* Whether files in the folder can match. */
+bool
+glob_may_have_files(const struct glob *glob, uint64_t places);
+
 /*
  * One name against one pattern of a name (no `/`; `*` may match a leading dot, and unfinished
  * names count as any other).

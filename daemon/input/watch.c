@@ -15,9 +15,8 @@
 #include <uthash.h>
 
 enum {
-	FOLDER_EVENTS = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY |
-			IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
-	FILE_EVENTS = IN_MODIFY | IN_ATTRIB,
+	FOLDER_EVENTS = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |
+			IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD,
 	EVENT_ROOM = 64 * 1024,
 	EVENT_MAX = sizeof(struct inotify_event) + NAME_MAX + 1,
 	TURN_READS = 16, /* who writes faster than we read must not hold us */
@@ -170,11 +169,12 @@ is_blind(struct watch *watch, const char *path)
 }
 
 int
-watch_add(struct watch *watch, const char *path, bool is_file, void *subject)
+watch_add(struct watch *watch, const char *path, bool with_writes, void *subject)
 {
 	if (watch->fd < 0 || is_blind(watch, path))
 		return -1;
-	int number = inotify_add_watch(watch->fd, path, is_file ? FILE_EVENTS : FOLDER_EVENTS);
+	uint32_t events = with_writes ? FOLDER_EVENTS | IN_MODIFY : FOLDER_EVENTS;
+	int number = inotify_add_watch(watch->fd, path, events);
 	if (number < 0) {
 		if (errno == ENOSPC || errno == ENOMEM)
 			fail(watch, errno);

@@ -21,12 +21,12 @@ int
 watch_fd(const struct watch *watch);
 
 /*
- * Watches a folder, or one file where `is_file`; `subject` comes back with each hint. Returns the
- * watch's number, which watch_remove takes, or -1. The same object watched twice has one number and
- * keeps the first subject.
+ * Watches a folder: names that come and go and, `with_writes`, what is written to them. `subject`
+ * comes back with each hint. Returns the watch's number, which watch_remove takes, or -1. The same
+ * object watched twice has one number, keeps the first subject and tells what either asked for.
  */
 int
-watch_add(struct watch *watch, const char *path, bool is_file, void *subject);
+watch_add(struct watch *watch, const char *path, bool with_writes, void *subject);
 void
 watch_remove(struct watch *watch, int number);
 
