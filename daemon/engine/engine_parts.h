@@ -17,7 +17,7 @@
  * engine_config.c (what a configuration makes, and reload), engine_request.c (status and orders).
  */
 enum {
-	QUEUE_LIMIT = 16, /* batches that wait for the engine: what inputs are ahead by is memory */
+	QUEUE_LIMIT = 6,  /* batches that wait for the engine: what inputs are ahead by is memory */
 	TURN_LIMIT = 256, /* batches of one transaction: not fewer than wait */
 };
 
