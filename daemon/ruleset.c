@@ -71,14 +71,10 @@ try_alone(const struct config_rule *rule, struct rule_definition definition,
 	struct config_problems *problems)
 {
 	struct err err = ERR_INIT, ignored = ERR_INIT;
-	size_t failed;
-	struct rules *alone = rules_new(&definition, 1, &failed, &err);
-	rules_free(alone);
-	if (alone)
+	if (rules_try(&definition, &err))
 		return true;
 	definition.cause = NULL;
-	struct rules *without_cause = rules_new(&definition, 1, &failed, &ignored);
-	rules_free(without_cause);
+	bool without_cause = rules_try(&definition, &ignored);
 	config_problems_add(problems, without_cause ? rule->cause_place : rule->pattern_place,
 		false, "rule %s: %s", rule->name, err.text);
 	return false;

@@ -232,6 +232,15 @@ rules_new(const struct rule_definition *definitions, size_t count, size_t *faile
 	return rules;
 }
 
+bool
+rules_try(const struct rule_definition *definition, struct err *err)
+{
+	struct rule rule = {0};
+	bool ok = rule_init(&rule, definition, err);
+	rule_fini(&rule);
+	return ok;
+}
+
 struct rules *
 rules_share(struct rules *rules)
 {

@@ -40,6 +40,9 @@ struct rules_scratch;
  */
 struct rules *
 rules_new(const struct rule_definition *definitions, size_t count, size_t *failed, struct err *err);
+/* Whether the rule compiles, with the sentence where it does not: for less than a set of it. */
+bool
+rules_try(const struct rule_definition *definition, struct err *err);
 struct rules *
 rules_share(struct rules *rules); /* one more reference; thread safe */
 void
