@@ -35,8 +35,9 @@ leave_object(struct follow *follow, struct generation *generation, const struct 
 	enum content_verdict verdict)
 {
 	bool was_current = generation == stream_current(generation->stream);
+	/* Without a name it is read first, and what arrived goes on where it ends. */
 	if (was_current && verdict != CONTENT_BEGINNING &&
-		!sibling_is_arrival(generation->stream, generation->fd, look))
+		(look->links == 0 || !sibling_is_arrival(generation->stream, generation->fd, look)))
 		split_off(follow, generation, look);
 	else
 		follow_give_up_object(follow, generation, "rewritten elsewhere");
@@ -263,7 +264,8 @@ is_drained(struct follow *follow, const struct generation *generation)
 	if (generation->position.packed)
 		return true;
 	enum object_writers writers = object_writers(generation->fd);
-	if (writers == OBJECT_WRITERS_SOME && generation->unlinked)
+	/* Where it stands under no name that is looked at, growth would not be seen. */
+	if (writers == OBJECT_WRITERS_SOME && (generation->unlinked || !generation->listed))
 		return false;
 	return quiet || (writers == OBJECT_WRITERS_NONE && generation->partial == 0);
 }

@@ -438,12 +438,18 @@ static void
 t22_files_that_begin_alike_are_told_apart_before_more_is_read(void **state)
 {
 	(void)state;
-	struct world *w = begun("a.log", 10);
+	struct world *w = world_new("a.log");
+	w->config.watch = CONFIG_WATCH_INOTIFY;
+	append(w, "a.log", 0, 10);
+	world_start(w);
+	world_look(w);
 	shell(w, "mv a.log a.log.2; yes '# header' | head -n 600 > a.log");
 	append(w, "a.log", 10, 20);
+	shell(w, "touch -d tomorrow a.log");
 	shell(w, "mv a.log a.log.1; yes '# header' | head -n 600 > a.log");
 	world_look(w);
 	append(w, "a.log", 20, 30);
+	world_turn(w);
 	world_pass(w, 3);
 	expect_once(w, 30, true);
 	world_free(w);
@@ -466,6 +472,25 @@ t23_older_file_that_is_longer_is_no_copy_of_a_header(void **state)
 	append(w, "a.log", 20, 30);
 	world_pass(w, 3);
 	expect_once(w, 30, true);
+	world_free(w);
+}
+
+/* Its writer goes on long after it was rotated, where no name shows that it grows. */
+static void
+t24_writer_of_a_file_that_stands_elsewhere_is_followed(void **state)
+{
+	(void)state;
+	struct world *w = begun("a.log", 10);
+	int fd = open(path_in(w, "a.log"), O_WRONLY | O_APPEND);
+	shell(w, "mkdir kept && mv a.log kept/a");
+	append(w, "a.log", 20, 30);
+	world_pass(w, 60);
+	char *text = lines(10, 20);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	world_pass(w, 10);
+	close(fd);
+	expect_once(w, 30, false);
+	free(text);
 	world_free(w);
 }
 
@@ -496,6 +521,7 @@ main(void)
 		cmocka_unit_test(t21_half_line_alone_is_known_in_a_copy),
 		cmocka_unit_test(t22_files_that_begin_alike_are_told_apart_before_more_is_read),
 		cmocka_unit_test(t23_older_file_that_is_longer_is_no_copy_of_a_header),
+		cmocka_unit_test(t24_writer_of_a_file_that_stands_elsewhere_is_followed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
