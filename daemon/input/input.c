@@ -243,33 +243,43 @@ turn(struct input *input)
 	return more && !input->stop;
 }
 
-static void
-wait_for_hint(struct input *input)
+/* Waits for hints until there is something to do, or the status grows old: whether there is. */
+static bool
+wait_once(struct input *input)
 {
 	struct pollfd fd[2] = {
 		{input->wake_fd, POLLIN, 0},
 		{follow_fd(input->follow), POLLIN, 0},
 	};
 	int64_t now = clock_monotonic();
-	int64_t until = follow_next_due(input->follow);
+	int64_t due = follow_next_due(input->follow);
 	int64_t stale = input->status_at + STATUS_AGE, held = input->begun_at + HOLD_TIME;
-	if (input->batch && held < until)
-		until = held;
-	if (input->status_is_old && stale < until)
-		until = stale;
+	if (input->batch && held < due)
+		due = held;
+	int64_t until = input->status_is_old && stale < due ? stale : due;
 	int64_t wait = until > now ? until - now : 0;
 	struct timespec time = {wait / SECOND, wait % SECOND * 1000};
-	input->waits = true;
-	if (ppoll(fd, 2, &time, NULL) < 0 && errno != EINTR)
+	int ready = ppoll(fd, 2, &time, NULL);
+	if (ready < 0 && errno != EINTR)
 		log_error("input %s cannot wait: %s", input->name, strerrordesc_np(errno));
-	input->progress_at = clock_monotonic();
-	input->waits = false;
-	if (atomic_exchange(&input->watched, false))
-		queue_wake(input->queue);
 	eventfd_t dropped;
 	if (fd[0].revents)
 		eventfd_read(input->wake_fd, &dropped);
 	publish(input, clock_monotonic());
+	return ready != 0 || until == due;
+}
+
+/* A status that is only told later is no reason for a turn, which would make it old again. */
+static void
+wait_for_hint(struct input *input)
+{
+	input->waits = true;
+	while (!wait_once(input))
+		;
+	input->progress_at = clock_monotonic();
+	input->waits = false;
+	if (atomic_exchange(&input->watched, false))
+		queue_wake(input->queue);
 }
 
 static void *
