@@ -263,6 +263,35 @@ t12_many_files_share_few_descriptors(void **state)
 	world_free(w);
 }
 
+/* What was found for the line before is not taken for it. */
+static void
+t13_each_line_is_of_its_own_host(void **state)
+{
+	(void)state;
+	static const char *const HOST[][3] = {
+		{"A", "B", ""}, {"B", "", "A"}, {"A", "A", "B"}, {"", "B", "B"}, {"B", "B", ""}};
+	struct world *w = world_new("*.log");
+	unsigned number = 0;
+	world_start(w);
+	for (size_t i = 0; i < COUNT(HOST); i++) {
+		struct buf text = BUF_INIT;
+		for (size_t k = 0; k < COUNT(HOST[0]); k++, number++) {
+			char *line = lines(number, number + 1);
+			if (HOST[i][k][0])
+				buf_format(&text, "Jun 19 03:00:01 %s ", HOST[i][k]);
+			buf_add_text(&text, line);
+			free(line);
+		}
+		append_text(w, "a.log", text.p);
+		buf_fini(&text);
+		world_look(w);
+		const char *last = HOST[i][COUNT(HOST[0]) - 1];
+		assert_string_equal(w->last_site, last[0] ? last : "a");
+	}
+	expect_once(w, number, true);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -279,6 +308,7 @@ main(void)
 		cmocka_unit_test(t10_trouble_ends_and_the_file_goes_on),
 		cmocka_unit_test(t11_new_patterns_are_taken_over),
 		cmocka_unit_test(t12_many_files_share_few_descriptors),
+		cmocka_unit_test(t13_each_line_is_of_its_own_host),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
