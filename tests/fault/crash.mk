@@ -21,6 +21,7 @@ test-fault: all $(BUILD)/tracer $(BUILD)/allocator.so ## every system call and a
 # What make test has time for; losses of power are among the unit tests.
 .PHONY: test-survival
 test-survival: all $(BUILD)/tracer $(BUILD)/allocator.so $(BUILD)/model_test ## a part of these two, of random kills, of the model
+	@$(MAKE) test-found
 	@$(BUILD)/model_test --without during --seed 3000 --count 600
 	@$(BUILD)/model_test --seed 100 --count 2 --each-call
 	@$(CRASH_TEST) --fault all --sample 36 --random 300 --jobs 6

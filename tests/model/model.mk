@@ -17,6 +17,14 @@ $(BUILD)/model_test: $(MODEL_OBJECTS) $(LIBRARY)
 test-model: $(BUILD)/model_test ## random histories of log files against a reference
 	@$(BUILD)/model_test $(MODEL)
 
+.PHONY: test-found
+test-found: $(BUILD)/model_test ## the histories that found something, once each
+	@while read -r history; do \
+		$(BUILD)/model_test --history "$$history" >$(BUILD)/found.log || \
+			{ echo "$$history"; cat $(BUILD)/found.log; exit 1; }; \
+	done <tests/model/found.txt
+	@echo "$$(grep -c . tests/model/found.txt) histories that found something, 0 failed"
+
 -include $(MODEL_OBJECTS:.o=.d)
 
 .PHONY: test-mutants
