@@ -64,8 +64,11 @@ follow_trouble(struct follow *follow, struct stream *stream, int code, const cha
 void
 follow_failed(struct follow *follow, struct generation *generation, int code)
 {
-	if (!generation->failing_since)
+	if (!generation->failing_since) {
 		generation->failing_since = follow->now;
+		generation->failures = 0;
+	}
+	generation->failures++;
 	generation->proven = false;
 	follow_trouble(follow, generation->stream, code, "read");
 	/* A stale handle is opened anew; otherwise only the descriptor may have the bytes. */
@@ -76,7 +79,8 @@ follow_failed(struct follow *follow, struct generation *generation, int code)
 bool
 follow_gives_up(const struct follow *follow, const struct generation *generation)
 {
-	return generation->failing_since && follow->now - generation->failing_since >= DRAIN_QUIET;
+	return generation->failing_since && generation->failures >= DRAIN_TRIES &&
+	       follow->now - generation->failing_since >= DRAIN_QUIET;
 }
 
 static void

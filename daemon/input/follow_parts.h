@@ -33,7 +33,7 @@
  * 4. A descriptor of an unlinked object is closed only when all of it has been read.
  * 5. Nothing is decided on an empty file, nor because a path is missing.
  * 6. Nothing is decided by a call that failed: what is known stays, and is looked at again. Only an
- *    old file that cannot be read for DRAIN_QUIET is given up, as a gap.
+ *    old file that cannot be read for DRAIN_QUIET, and in DRAIN_TRIES, is given up, as a gap.
  */
 struct generation {
 	struct position position;
@@ -50,6 +50,7 @@ struct generation {
 	bool listed;			/* stood among the siblings at the last look */
 	bool vanished;			/* its object was not found after a restart */
 	uint32_t partial;		/* bytes behind the offset that are no line yet */
+	uint32_t failures;		/* calls that failed since failing_since */
 	uint64_t size_at_rotation;	/* younger ones wait until these have been read */
 	uint64_t nuls_until;		/* from the offset up to it there is nothing but NULs */
 	uint64_t copied_until;		/* so long a copy of it was seen; 0 for none */
@@ -186,6 +187,8 @@ struct follow {
 #define REWRITE_LIMIT  (5 * SECOND)  /* what is written over counts then even if it goes on */
 #define BUSY_INTERVAL  SECOND
 #define TROUBLE_IS_GAP (5 * MINUTE)
+
+enum { DRAIN_TRIES = 5 }; /* at least, within DRAIN_QUIET, before an old file is given up */
 
 /* generation.c */
 struct generation *
