@@ -217,6 +217,7 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 	}
 	stream->unreadable = false;
 	bool is_packed = packed_is_named(sibling->path);
+	bool is_old_news = follow->now - memo->since >= COPY_SETTLE;
 	enum adoption kind = adopt_compare(follow, stream, sibling, fd, &look, memo);
 	if (kind == ADOPT_TAKEN && is_packed)
 		close(fd);
@@ -226,8 +227,8 @@ classify(struct follow *follow, struct stream *stream, const struct sibling *sib
 		kind = ADOPT_UNDECIDED;
 		stream->alike |= look.size > stream->arrival->look.size;
 	}
-	/* A packed one may be damaged for good. */
-	if (stream->unreadable && !is_packed)
+	/* A packed one may be damaged for good: it is tried twice. */
+	if (stream->unreadable && !(is_packed && is_old_news))
 		siblings_failed(follow, stream);
 	if (stream->unreadable)
 		kind = ADOPT_UNDECIDED;
