@@ -285,6 +285,13 @@ take_zone(struct span *s, struct date *date)
 	date->has_zone = true;
 }
 
+/* Whether more digits follow, as in 03:00:01:123: no clock that is known, its end not guessed. */
+static bool
+goes_on(struct span s, char separator)
+{
+	return s.n > 1 && s.p[0] == separator && is_digit_at(s, 1);
+}
+
 /* h:mm[:ss[.fff]] or h.mm[.ss] */
 static bool
 take_clock(struct span *s, struct date *date)
@@ -302,7 +309,7 @@ take_clock(struct span *s, struct date *date)
 		date->seconds = 0;
 		*s = minutes;
 	}
-	return true;
+	return !goes_on(*s, separator);
 }
 
 /* 3時00分01秒 */
@@ -495,6 +502,8 @@ take_usual(struct span *s, struct date *date)
 		!take_number(&rest, 2, 2, &usual.seconds))
 		return false;
 	take_fraction(&rest, &usual.microseconds);
+	if (goes_on(rest, ':'))
+		return false;
 	*s = rest;
 	*date = usual;
 	return true;
