@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 /* Maintenance is a silence of each site that a window means, until the window is over. */
+#define REASON "maintenance "
 
 void
 engine_silence_site(struct engine *engine, const char *site, int64_t now)
@@ -18,7 +19,7 @@ engine_silence_site(struct engine *engine, const char *site, int64_t now)
 	if (until == TIME_NONE || until <= now ||
 		correlate_silenced_until(engine->correlate, site) >= until)
 		return;
-	char *reason = mem_format("maintenance %s", name);
+	char *reason = mem_format(REASON "%s", name);
 	if (!correlate_silence(engine->correlate, site, until, reason, now, &engine->outcome, &err))
 		log_error("site %s: %s", site, err.text);
 	free(reason);
@@ -40,14 +41,6 @@ add_name(void *owner, const struct site_view *view)
 	names->item[names->count++] = mem_text(view->name);
 }
 
-static struct names
-list_names(const struct engine *engine)
-{
-	struct names names = {0};
-	correlate_each(engine->correlate, add_name, &names);
-	return names;
-}
-
 static void
 free_names(struct names *names)
 {
@@ -61,24 +54,44 @@ engine_silence_sites(struct engine *engine, int64_t now)
 {
 	if (!maintenance_is_on(engine->maintenance))
 		return;
-	struct names names = list_names(engine);
+	struct names names = {0};
+	correlate_each(engine->correlate, add_name, &names);
 	for (size_t i = 0; i < names.count; i++)
 		engine_silence_site(engine, names.item[i], now);
 	free_names(&names);
 }
 
-/* A silence that ends with a window is the window's, and is over where the window is no more. */
+/* Sites that a window silenced, and the windows that may have. */
+struct silenced {
+	struct names names;
+	const struct maintenance *old, *now;
+};
+
 static void
-lift(struct engine *engine, const char *site, const struct maintenance *old, int64_t now)
+add_silenced(void *owner, const struct site_view *view)
+{
+	struct silenced *silenced = owner;
+	struct span reason = span_of(view->silence_reason ? view->silence_reason : "");
+	if (!span_has_prefix(reason, SPAN(REASON)))
+		return;
+	const char *window = span_from(reason, SPAN(REASON).n).p;
+	if (maintenance_has(silenced->old, window) || maintenance_has(silenced->now, window))
+		add_name(&silenced->names, view);
+}
+
+/* As long as the windows say now, which may be no longer. */
+static void
+silence_anew(struct engine *engine, const char *site, int64_t now)
 {
 	struct err err = ERR_INIT;
-	int64_t until = maintenance_until(old, site, NULL);
-	if (until == TIME_NONE || correlate_silenced_until(engine->correlate, site) != until ||
-		maintenance_until(engine->maintenance, site, NULL) != TIME_NONE)
+	const char *name = NULL;
+	int64_t until = maintenance_until(engine->maintenance, site, &name);
+	if (until == correlate_silenced_until(engine->correlate, site))
 		return;
-	if (!correlate_silence(
-		    engine->correlate, site, TIME_NONE, NULL, now, &engine->outcome, &err))
+	char *reason = name ? mem_format(REASON "%s", name) : NULL;
+	if (!correlate_silence(engine->correlate, site, until, reason, now, &engine->outcome, &err))
 		log_error("site %s: %s", site, err.text);
+	free(reason);
 }
 
 void
@@ -87,10 +100,11 @@ engine_change_maintenance(struct engine *engine, const struct config *config, in
 	struct maintenance *old = engine->maintenance;
 	engine->maintenance = maintenance_new();
 	maintenance_configure(engine->maintenance, config, now);
-	struct names names = list_names(engine);
-	for (size_t i = 0; i < names.count; i++)
-		lift(engine, names.item[i], old, now);
-	free_names(&names);
+	struct silenced silenced = {.old = old, .now = engine->maintenance};
+	correlate_each(engine->correlate, add_silenced, &silenced);
+	for (size_t i = 0; i < silenced.names.count; i++)
+		silence_anew(engine, silenced.names.item[i], now);
+	free_names(&silenced.names);
 	maintenance_free(old);
 	engine_silence_sites(engine, now);
 }

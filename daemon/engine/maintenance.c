@@ -7,6 +7,7 @@
 
 #include <fnmatch.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct window {
 	const struct config_maintenance *config;
@@ -94,6 +95,16 @@ int64_t
 maintenance_next_due(const struct maintenance *maintenance)
 {
 	return maintenance->count > 0 ? (maintenance->minute + 1) * MINUTE : TIME_NONE;
+}
+
+bool
+maintenance_has(const struct maintenance *maintenance, const char *name)
+{
+	for (size_t i = 0; i < maintenance->count; i++) {
+		if (strcmp(maintenance->windows[i].config->name, name) == 0)
+			return true;
+	}
+	return false;
 }
 
 bool

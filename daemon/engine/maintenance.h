@@ -25,6 +25,10 @@ maintenance_tick(struct maintenance *maintenance, int64_t now);
 int64_t
 maintenance_next_due(const struct maintenance *maintenance);
 
+/* Whether a window is called so, open or not. */
+bool
+maintenance_has(const struct maintenance *maintenance, const char *name);
+
 /* Whether any window is open. */
 bool
 maintenance_is_on(const struct maintenance *maintenance);

@@ -1,7 +1,7 @@
 """Silence, by the operator's word and by windows of maintenance."""
 
 import lines
-from harness import append
+from harness import append, wait_until
 
 
 def hook(receiver):
@@ -26,6 +26,9 @@ def test_01_a_silence_shows_its_reason(daemon, receiver):
     assert ": new server" in daemon.verb("status").stdout
     assert receiver.documents(site="CM01") == []
 
+    assert daemon.verb("silence", "CM01", "--for", "0").returncode == 0
+    receiver.wait_for(1, site="CM01")
+
 
 def test_03_a_silence_has_a_bound(daemon):
     daemon.start()
@@ -39,7 +42,8 @@ def test_03_a_silence_has_a_bound(daemon):
 
 
 def test_02_a_window_of_maintenance_silences_its_sites(daemon, receiver):
-    """Given a window that is open now, then its sites are silent, and heard once it is gone."""
+    """Given a window that is open now, then its sites are silent, as long as it is; and heard once
+    it is gone."""
     window = {"name": "patching", "sites": ["cm*"], "at": "* * * * *", "for": "1h"}
     daemon.configure(sinks=hook(receiver), maintenance=[window])
     daemon.start()
@@ -50,6 +54,11 @@ def test_02_a_window_of_maintenance_silences_its_sites(daemon, receiver):
     receiver.wait_for(1, site="SRV1")
     row = daemon.wait_for_state("CM01", "expired")
     assert row["silence_reason"] == "maintenance patching"
+    assert receiver.documents(site="CM01") == []
+    daemon.configure(maintenance=[{**window, "for": "30m"}])
+    daemon.stop()
+    daemon.start()
+    wait_until(lambda: daemon.site("CM01")["silenced_until"] < row["silenced_until"], "a shorter silence")
     assert receiver.documents(site="CM01") == []
     daemon.configure(maintenance=[])
     daemon.reload()
