@@ -1,3 +1,4 @@
+#include "daemon/base/mem.h"
 #include "daemon/input/copy.h"
 #include "daemon/input/follow_parts.h"
 #include "parsers/lines.h"
@@ -231,14 +232,13 @@ read_whole(int fd, void *bytes, size_t n, uint64_t at)
 	return got >= 0 && (size_t)got == n;
 }
 
-/* Behind the last line end; where there is none, inside a line whose rest is skipped. False with
- * errno, as read_whole. */
+/* Behind the last line end of its first `size` bytes; where there is none, inside a line whose rest
+ * is skipped. False with errno, as read_whole. */
 static bool
-skip_to_end(struct follow *follow, struct generation *generation)
+skip_to_end(struct follow *follow, struct generation *generation, uint64_t size)
 {
 	struct position *position = &generation->position;
 	struct reader_counts counts = {0};
-	uint64_t size = generation->seen.size;
 	size_t n = size < LEDGER_CHUNK ? (size_t)size : LEDGER_CHUNK;
 	uint8_t bytes[LEDGER_CHUNK];
 	if (!read_whole(generation->fd, bytes, n, 0))
@@ -268,23 +268,56 @@ skip_to_end(struct follow *follow, struct generation *generation)
 	return true;
 }
 
+/* Whether it is begun at its end, which is where it was at the first look. */
+static bool
+is_begun_at(const struct follow *follow, const struct stream *stream, const struct arrival *arrival,
+	uint64_t *end)
+{
+	const struct first_end *first = stream->first_end;
+	*end = first ? first->size : arrival->look.size;
+	if (!first)
+		return begins_at_end(follow);
+	return object_key_equal(&first->key, &arrival->key) && first->size <= arrival->look.size;
+}
+
+/* The next look will be the first. */
+static void
+first_look_failed(struct follow *follow, struct stream *stream, const struct arrival *arrival)
+{
+	int code = errno;
+	if (!stream->first_end && begins_at_end(follow)) {
+		stream->first_end = mem_new(sizeof *stream->first_end);
+		*stream->first_end = (struct first_end){arrival->key, arrival->look.size};
+	}
+	stream->undecided = true;
+	if (code != ENODATA)
+		follow_trouble(follow, stream, code, "read");
+	stream_set_busy(follow, stream);
+}
+
 static void
 first_look(
 	struct follow *follow, struct stream *stream, const struct arrival *arrival, bool is_copy)
 {
+	uint64_t end;
+	bool skips = is_begun_at(follow, stream, arrival, &end) || is_copy;
 	struct generation *generation = follow_begin(follow, stream, arrival);
-	stream->from_end |= begins_at_end(follow);
-	if ((is_copy || stream->from_end) && !skip_to_end(follow, generation)) {
+	if (skips && !skip_to_end(follow, generation, is_copy ? arrival->look.size : end)) {
 		int code = errno;
 		generation_free(follow, generation);
-		stream->undecided = true;
-		if (code != ENODATA)
-			follow_trouble(follow, stream, code, "read");
-		stream_set_busy(follow, stream);
+		errno = code;
+		first_look_failed(follow, stream, arrival);
 		return;
 	}
+	/* Another file stood there: what was appended to it meanwhile is not looked for. */
+	if (stream->first_end && !skips) {
+		follow->status.gaps[GAP_LOST]++;
+		batch_add_gap(follow->batch, GAP_LOST, stream->path, stream->first_end->size, 0);
+	}
+	free(stream->first_end);
+	stream->first_end = NULL;
 	stream->looked = true;
-	if (!is_copy && !stream->from_end)
+	if (!skips)
 		generation->position.backlog_until = arrival->look.size;
 	sibling_take_as_read(follow, stream);
 }

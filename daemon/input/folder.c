@@ -58,6 +58,7 @@ stream_free(struct follow *follow, struct stream *stream)
 		generation_free(follow, stream->generation[stream->count - 1]);
 	free(stream->generation);
 	free(stream->memo);
+	free(stream->first_end);
 	free(stream->site);
 	free(stream->path);
 	free(stream);

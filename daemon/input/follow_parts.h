@@ -85,32 +85,40 @@ struct stream {
 	int64_t missing_since;	       /* TIME_NONE while something stands at the path */
 	int64_t retry_at;	       /* after trouble, monotonic */
 	int64_t trouble_since;
-	int64_t hidden_since;	/* when looks at its siblings began to fail; 0 for not */
-	int trouble;		/* errno that still stands, 0 for none */
-	const char *trouble_in; /* what could not be done, static */
-	bool odd_turn;		/* a writer that never stops does not hold up the younger ones */
-	bool told;		/* the trouble counts as a gap */
-	bool followed;		/* matches `paths` now */
-	bool alias;		/* what stands at the path is read as another stream's */
-	bool undecided;		/* what stands at the path waits for the old one to be read up */
-	bool copied;		/* a sibling holds what was truncated, and more */
-	bool older_waits;	/* a sibling is to be read first that cannot be read yet */
-	bool alike;		/* a longer sibling, not read yet, begins like what stands here */
-	bool hidden;		/* the last look at its siblings failed */
-	bool unreadable;	/* a comparison could not be made, so it decides nothing */
-	bool is_link;		/* its name is a symbolic link: writing is not told */
-	bool no_file;		/* what stands at the path is no regular file: said */
-	bool empty;    /* another object stands at the path, and has no content to decide by */
-	bool looked;   /* the first look is over */
-	bool from_end; /* what stood at its path at the first look is not read */
-	bool as_read;  /* what stood beside it then is not all noted as read yet */
-	bool due;      /* in follow->due */
+	int64_t hidden_since; /* when looks at its siblings began to fail; 0 for not */
+	int64_t stood_until;  /* where the first look at its siblings failed: by the clock of the
+				 file system, what stood there then is no younger; else 0 */
+	struct first_end *first_end; /* where the first look at a log that is begun at its end
+					failed; else NULL */
+	int trouble;		     /* errno that still stands, 0 for none */
+	const char *trouble_in;	     /* what could not be done, static */
+	bool odd_turn;	  /* a writer that never stops does not hold up the younger ones */
+	bool told;	  /* the trouble counts as a gap */
+	bool followed;	  /* matches `paths` now */
+	bool alias;	  /* what stands at the path is read as another stream's */
+	bool undecided;	  /* what stands at the path waits for the old one to be read up */
+	bool copied;	  /* a sibling holds what was truncated, and more */
+	bool older_waits; /* a sibling is to be read first that cannot be read yet */
+	bool alike;	  /* a longer sibling, not read yet, begins like what stands here */
+	bool hidden;	  /* the last look at its siblings failed */
+	bool unreadable;  /* a comparison could not be made, so it decides nothing */
+	bool is_link;	  /* its name is a symbolic link: writing is not told */
+	bool no_file;	  /* what stands at the path is no regular file: said */
+	bool empty;	  /* another object stands at the path, and has no content to decide by */
+	bool looked;	  /* the first look is over */
+	bool due;	  /* in follow->due */
 	bool siblings_due;
 	bool busy;  /* something is undecided: look every second; in follow->busy */
 	bool ready; /* in follow->ready */
 	struct stream *due_next, *busy_next;
 	struct stream *ready_prev, *ready_next;
 	UT_hash_handle hh;
+};
+
+/* What of the object is not read. */
+struct first_end {
+	struct object_key key;
+	uint64_t size;
 };
 
 struct folder {

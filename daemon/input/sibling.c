@@ -326,7 +326,8 @@ check(struct follow *follow, struct stream *stream, const struct sibling *siblin
 {
 	struct generation *known = generation_find(follow, &sibling->key);
 	if (!known) {
-		classify(follow, stream, sibling, false);
+		if (!stream->stood_until || sibling->look.moved_at > stream->stood_until)
+			classify(follow, stream, sibling, false);
 		return;
 	}
 	const struct position *position = &known->position;
@@ -447,38 +448,6 @@ find_unlisted(struct follow *follow, struct stream *stream)
 	}
 }
 
-void
-sibling_check(struct follow *follow, struct stream *stream)
-{
-	stream->siblings_due = false;
-	stream->copied = stream->older_waits = stream->hidden = false;
-	if (stream->count == 0)
-		return;
-	if (stream->as_read)
-		sibling_take_as_read(follow, stream);
-	if (stream->as_read && follow->now - stream->hidden_since < DRAIN_QUIET)
-		return;
-	stream->as_read = false;
-	struct siblings siblings = siblings_find(follow, stream);
-	if (siblings.trouble)
-		siblings_failed(follow, stream);
-	/* A folder that cannot be read does not keep from the others for ever. */
-	if (!stream->older_waits) {
-		note_listed(stream, &siblings);
-		find_unlisted(follow, stream);
-		for (size_t i = 0; i < siblings.count; i++)
-			check(follow, stream, &siblings.item[i]);
-		note_listed(stream, &siblings);
-	}
-	if (!siblings.trouble) {
-		forget_old(follow, stream);
-		forget_memos(stream, &siblings);
-	}
-	if (!stream->hidden)
-		stream->hidden_since = 0;
-	siblings_fini(&siblings);
-}
-
 static bool
 take_as_read(struct follow *follow, struct stream *stream, const struct sibling *sibling)
 {
@@ -498,19 +467,58 @@ take_as_read(struct follow *follow, struct stream *stream, const struct sibling 
 	return ok;
 }
 
+/* What has been there until then. */
+static void
+take_all_as_read(struct follow *follow, struct stream *stream, int64_t until)
+{
+	struct siblings siblings = siblings_find(follow, stream);
+	bool all = !siblings.trouble;
+	for (size_t i = siblings.count; i-- > 0;) {
+		const struct sibling *sibling = &siblings.item[i];
+		if (sibling->look.moved_at <= until && !generation_find(follow, &sibling->key) &&
+			!stream_matches(follow, sibling->path))
+			all &= take_as_read(follow, stream, sibling);
+	}
+	siblings_fini(&siblings);
+	if (all)
+		stream->stood_until = 0;
+	else
+		siblings_failed(follow, stream);
+}
+
 void
 sibling_take_as_read(struct follow *follow, struct stream *stream)
 {
+	struct object_look folder;
+	stream->stood_until = object_look_at(stream->folder->path, &folder) ? folder.moved_at : 0;
+	take_all_as_read(follow, stream, INT64_MAX);
+}
+
+void
+sibling_check(struct follow *follow, struct stream *stream)
+{
+	stream->siblings_due = false;
+	stream->copied = stream->older_waits = stream->hidden = false;
+	if (stream->count == 0)
+		return;
+	if (stream->stood_until)
+		take_all_as_read(follow, stream, stream->stood_until);
 	struct siblings siblings = siblings_find(follow, stream);
-	stream->as_read = siblings.trouble;
-	for (size_t i = siblings.count; i-- > 0;) {
-		const struct sibling *sibling = &siblings.item[i];
-		if (!generation_find(follow, &sibling->key) &&
-			!stream_matches(follow, sibling->path) &&
-			!take_as_read(follow, stream, sibling))
-			stream->as_read = true;
-	}
-	siblings_fini(&siblings);
-	if (stream->as_read)
+	if (siblings.trouble)
 		siblings_failed(follow, stream);
+	/* A folder that cannot be read does not keep from the others for ever. */
+	if (!stream->older_waits) {
+		note_listed(stream, &siblings);
+		find_unlisted(follow, stream);
+		for (size_t i = 0; i < siblings.count; i++)
+			check(follow, stream, &siblings.item[i]);
+		note_listed(stream, &siblings);
+	}
+	if (!siblings.trouble) {
+		forget_old(follow, stream);
+		forget_memos(stream, &siblings);
+	}
+	if (!stream->hidden)
+		stream->hidden_since = 0;
+	siblings_fini(&siblings);
 }

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import urllib.request
@@ -314,13 +315,33 @@ def test_11_what_was_there_at_the_first_look_is_not_new(daemon, faults, call, co
     faults.set((call, code, part))
     daemon.start()
     wait_until(lambda: daemon.status()["inputs"][0]["files"], "one is followed")
-    # when they can, and the next lines are written
-    begun = daemon.status()["uptime_seconds"]
-    wait_until(lambda: daemon.status()["uptime_seconds"] > begun + 3, "three seconds pass", LONG)
-    faults.clear()
+    # when they can, and lines are written before and after
+    append(daemon.log_path("CM01"), l1())
     append(daemon.log_path("CM02"), pair())
     daemon.wait_for_state("CM02", "expired")
-    # then only those are
+    faults.clear()
+    # then only those are read
     wait_until(lambda: daemon.status()["inputs"][0]["files"] == 2, "both are followed", LONG)
-    append(daemon.log_path("CM01"), l1())
     daemon.wait_for_state("CM01", "enroll_rejected")
+    assert daemon.status()["inputs"][0]["gaps"] == 0
+    append(daemon.log_path("CM01"), l2())
+    daemon.wait_for_state("CM01", "expired")
+
+
+def test_12_what_came_after_the_first_look_is_new(daemon, faults):
+    # given a rotated log that cannot be opened
+    path = daemon.log_path("CM01")
+    append(path + ".2", pair())
+    append(path, "a line of no interest\r\n")
+    faults.set(("open", errno.EIO, "CM01/AIUpdateSvc.log.2"))
+    daemon.start()
+    daemon.wait_until_read()
+    # when the log is copied and truncated between two looks
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    append(path, l1())
+    shutil.copyfile(path, path + ".1")
+    os.truncate(path, 0)
+    append(path, "another one\r\n")
+    os.kill(daemon.process.pid, signal.SIGCONT)
+    # then the copy is read
+    wait_until(lambda: (daemon.site("CM01") or {}).get("state") == "enroll_rejected", "l1 is read", LONG)
