@@ -179,7 +179,7 @@ def test_05_a_queue_that_overflows_loses_nothing(daemon):
     os.kill(daemon.process.pid, signal.SIGSTOP)
     try:
         folder = os.path.dirname(daemon.log_path("MARK1"))
-        for number in range(events // 2 + 10):
+        for number in range(events):
             with open(os.path.join(folder, f"junk{number}"), "wb"):
                 pass
             os.unlink(os.path.join(folder, f"junk{number}"))
