@@ -169,7 +169,7 @@ commit(struct engine *engine)
 }
 
 /*
- * What was read and brought no alert about need not be kept at once: many batches share a commit.
+ * What was read and changed no site's state need not be kept at once: many batches share a commit.
  * After a crash in between their lines are read again, by the states that they were read by.
  */
 static bool
@@ -189,9 +189,11 @@ end_turn(struct engine *engine, bool has_only_read)
 {
 	follow_clock(engine);
 	int64_t now = clock_wall();
+	/* Whoever learns of a transition may ask for its history: it is there. */
+	bool has_news = engine->outcome.transition_count > 0;
 	post_outcome(engine, now);
 	engine_post_alarms(engine, now);
-	if (!has_only_read || !may_wait(engine))
+	if (!has_only_read || has_news || !may_wait(engine))
 		commit(engine);
 	outbox_tick(engine->outbox, now, clock_monotonic());
 	upkeep_tick(engine->upkeep, engine->correlate, now, clock_monotonic());

@@ -40,6 +40,11 @@ def pair(date=DATE):
     return l1(date) + l2(date)
 
 
+def succeeded(date="6/19/2015 4:00:01 AM"):
+    """Synthetic: the wording of a success is not known."""
+    return l1(date).split(" Warning")[0] + f" Information: 0 : {date}: Sync succeeded\r\n"
+
+
 def enroll_failed(status, date=DATE):
     """The first line with another status of .NET's WebExceptionStatus."""
     return l1(date).replace("ProtocolError", status)

@@ -19,11 +19,6 @@ TRANSITIONS = 10000 if SLOWNESS == 1 else 1000
 LONG = 90 * SLOWNESS
 
 
-def succeeded(date):
-    """Synthetic: the wording of a success is not known."""
-    return lines.l1(date).split(" Warning")[0] + f" Information: 0 : {date}: Sync succeeded\r\n"
-
-
 def dates():
     """Dates that go on, as the service writes them."""
     moment = datetime.datetime(2015, 6, 19, 3, 0, 1)
@@ -263,7 +258,7 @@ def test_04_a_sink_that_comes_and_goes_gets_every_transition(daemon):
     for site in sites:
         clock = dates()
         append(daemon.log_path(site), "".join(
-            lines.l2(next(clock)) + succeeded(next(clock)) for _ in range(cycles)))
+            lines.l2(next(clock)) + lines.succeeded(next(clock)) for _ in range(cycles)))
     end = time.monotonic() + LONG
     kills = 0
     while len({document["id"] for document in server.accepted}) < TRANSITIONS:

@@ -5,21 +5,10 @@ import json
 import pytest
 
 from harness import SLOWNESS, append, wait_until
-from lines import l1, l2, l3, pair
+from lines import enroll_failed, l1, l2, l3, pair, succeeded
 from web import Browser, Web
 
 pytestmark = pytest.mark.skipif(SLOWNESS > 1, reason="the page is the same in every build")
-
-SYNC = "Asset Intelligence Catalog Sync Service "
-
-
-def dns(date="6/19/2015 3:00:01 AM"):
-    return f"{SYNC}Warning: 0 : {date}: WebException trying to enroll: Status = NameResolutionFailure\r\n"
-
-
-def success(date="6/19/2015 4:00:01 AM"):
-    """Synthetic: the wording of a success is not known."""
-    return f"{SYNC}Information: 0 : {date}: Sync succeeded\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +29,9 @@ def five(daemon, web, browser):
     daemon.start()
     for site, lines, state in (
             ("CM01", pair(), "expired"), ("CM02", l3(), "sync_forbidden"),
-            ("CM03", l1(), "enroll_rejected"), ("CM04", dns() * 3, "failing"),
-            ("CM05", pair() + success(), "healthy")):
+            ("CM03", l1(), "enroll_rejected"),
+            ("CM04", enroll_failed("NameResolutionFailure") * 3, "failing"),
+            ("CM05", pair() + succeeded(), "healthy")):
         append(daemon.log_path(site), lines)
         daemon.wait_for_state(site, state)
     browser.open(web.url)
@@ -231,13 +221,13 @@ def test_15_trouble_of_the_watcher_itself_is_said(five, daemon):
 def test_16_a_site_that_falls_silent_is_no_healthy_one(daemon, web, browser):
     daemon.configure(correlation={"silent_after": "2s"})
     daemon.start()
-    append(daemon.log_path("CM01"), success())
+    append(daemon.log_path("CM01"), succeeded())
     daemon.wait_for_state("CM01", "healthy")
     browser.open(web.url)
     wait_until(lambda: state_groups(browser) == [["silent", ["CM01"]]], "it is silent")
     assert browser.one("h1").text == "1 sync point writes nothing any more"
     assert browser.axe() == []
-    append(daemon.log_path("CM01"), success("6/20/2015 4:00:01 AM"))
+    append(daemon.log_path("CM01"), succeeded("6/20/2015 4:00:01 AM"))
     wait_until(lambda: browser.one("h1").text == "All is well", "it writes again")
 
 

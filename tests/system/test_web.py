@@ -7,7 +7,7 @@ import time
 import pytest
 
 from harness import SLOWNESS, append, free_port, wait_until
-from lines import l3, pair
+from lines import l3, pair, succeeded
 from web import Web, families, promtool
 
 # Design, section 6.
@@ -125,6 +125,15 @@ def test_07_incidents_are_the_history(daemon, web):
     for limit in ("0", "-1", "10001", "x", "", "1x", "99999999999999999999"):
         assert web.get(f"/api/v1/incidents?limit={limit}").status == 400
     assert web.get("/api/v1/incidents?colour=red").status == 400
+
+
+def test_07a_what_is_told_of_a_site_is_in_its_history(daemon, web):
+    """An incident that begins and ends in what is read at once brings no alert about."""
+    daemon.start()
+    append(daemon.log_path("CM01"), pair() + succeeded())
+    wait_until(lambda: [site["state"] for site in web.get("/api/v1/sites").document()["sites"]] ==
+               ["healthy"], "it has recovered")
+    assert len(web.get("/api/v1/incidents").document()["incidents"]) == 1
 
 
 def test_08_inputs_and_sinks(daemon, web):
