@@ -223,7 +223,7 @@ engine_answer_outbox(struct engine *engine, const json_t *request)
 	}
 	free(texts);
 	free(findings);
-	engine_end_turn(engine);
+	engine_end_order(engine);
 	return answer ? answer
 		      : json_pack("{s:s}", "error", "outbox: list, retry or drop is wanted");
 }

@@ -42,6 +42,7 @@ struct engine {
 	bool store_keeps;	  /* false where it is in memory only */
 	char store_trouble[1024]; /* "" while the store works */
 	int64_t commit_at;	  /* monotonic: when what waits is kept; TIME_NONE for nothing */
+	bool owes_sync;		  /* what an operator asked for is not on the disk yet */
 	int64_t store_backoff;
 	int64_t store_retry_at; /* monotonic */
 
@@ -87,6 +88,9 @@ bool
 engine_take_batches(struct engine *engine);
 void
 engine_end_turn(struct engine *engine);
+/* The same where an operator is answered next: what was asked for outlives a power loss. */
+void
+engine_end_order(struct engine *engine);
 
 /* Starts the inputs that could not be started, frees those that have stopped and are kept whole. */
 void

@@ -60,7 +60,7 @@ engine_obey(struct engine *engine, const struct engine_order *order, struct err 
 			order->reason, now, outcome, err);
 		break;
 	}
-	engine_end_turn(engine);
+	engine_end_order(engine);
 	return ok;
 }
 

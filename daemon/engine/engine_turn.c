@@ -143,6 +143,7 @@ commit(struct engine *engine)
 	engine->commit_at = TIME_NONE;
 	if (pending_is_empty(engine->pending) && !outbox_has_changes(engine->outbox)) {
 		engine->store_retry_at = 0; /* nothing is left to be tried */
+		engine->owes_sync = false;
 		return;
 	}
 	if (engine->store_retry_at > clock_monotonic()) {
@@ -155,10 +156,11 @@ commit(struct engine *engine)
 	outbox_collect(engine->outbox, &changes);
 	/* What was written only for its bulk would be read again: none of it has been said. */
 	bool has_history = changes.incident_count > 0 && !pending_is_crowded(engine->pending);
-	bool durable = has_history || changes.posting_count > 0;
+	bool durable = engine->owes_sync || has_history || changes.posting_count > 0;
 	bool stored = store_commit(engine->store, &changes, durable, &err);
 	if (stored)
 		pending_saved(engine->pending);
+	engine->owes_sync = engine->owes_sync && !stored;
 	outbox_saved(engine->outbox, stored);
 	if (stored && !engine->written_at)
 		engine->written_at = clock_monotonic();
@@ -204,6 +206,13 @@ end_turn(struct engine *engine, bool has_only_read)
 void
 engine_end_turn(struct engine *engine)
 {
+	end_turn(engine, false);
+}
+
+void
+engine_end_order(struct engine *engine)
+{
+	engine->owes_sync = true;
 	end_turn(engine, false);
 }
 

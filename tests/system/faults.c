@@ -123,3 +123,13 @@ inotify_add_watch(int fd, const char *path, uint32_t mask)
 		call = real("inotify_add_watch");
 	return fails("inotify_add_watch", path) ? -1 : call(fd, path, mask);
 }
+
+int
+fdatasync(int fd)
+{
+	static int (*call)(int);
+	char path[512];
+	if (!call)
+		call = real("fdatasync");
+	return fails("fdatasync", path_of(fd, path)) ? -1 : call(fd);
+}

@@ -345,3 +345,23 @@ def test_12_what_came_after_the_first_look_is_new(daemon, faults):
     os.kill(daemon.process.pid, signal.SIGCONT)
     # then the copy is read
     wait_until(lambda: (daemon.site("CM01") or {}).get("state") == "enroll_rejected", "l1 is read", LONG)
+
+
+@pytest.mark.parametrize("order", [
+    ["ack", "CM01"], ["silence", "CM01", "--for", "4h"], ["outbox", "drop", "--all"]])
+def test_13_what_an_operator_said_is_on_the_disk(daemon, faults, receiver, order):
+    # given an alert that stands, and was refused
+    receiver.answers.append(400)
+    daemon.configure(sinks=[{"name": "hook", "type": "webhook", "url": receiver.url}])
+    daemon.start()
+    append(daemon.log_path("CM01"), pair())
+    wait_until(lambda: daemon.status()["sinks"][0]["dead"] == 1, "it is a dead letter")
+    # when nothing can be synced to the disk any more
+    faults.set(("fdatasync", errno.EIO, "aiwatch.db-wal"))
+    # then the order is obeyed, and the store is said to be in trouble
+    assert daemon.status()["store"] is None
+    assert daemon.verb(*order).returncode == 0
+    assert "aiwatch.db" in daemon.status()["store"]
+    # and what was to be kept is kept once it can be
+    faults.clear()
+    wait_until(lambda: daemon.status()["store"] is None, "everything is kept", LONG)
