@@ -270,6 +270,14 @@ is_drained(struct follow *follow, const struct generation *generation)
 	return quiet || (writers == OBJECT_WRITERS_NONE && generation->partial == 0);
 }
 
+/* Of an old file that is not drained: read to its end, and nothing but its writer goes on. */
+static bool
+is_only_owned(const struct follow *follow, const struct generation *generation)
+{
+	return generation->fd >= 0 && generation->at_end && is_quiet(follow, generation) &&
+	       !awaits_copy(generation);
+}
+
 /* False where its object turned out not to be its own any more. */
 static bool
 find_draining(struct follow *follow, struct generation *generation)
@@ -318,8 +326,12 @@ drain_look(struct follow *follow, struct generation *generation)
 	}
 	if (generation->fd >= 0 && !generation->at_end)
 		stream_set_ready(follow, generation->stream);
-	if (is_drained(follow, generation) && !awaits_copy(generation))
+	if (is_drained(follow, generation) && !awaits_copy(generation)) {
 		finish(follow, generation);
-	else
+	} else if (is_only_owned(follow, generation)) {
+		generation->stream->owned = true;
+		follow_sweep_soon(follow);
+	} else {
 		stream_set_busy(follow, generation->stream);
+	}
 }

@@ -272,7 +272,7 @@ is_told(const struct follow *follow, const struct stream *stream)
 {
 	const struct generation *current = stream_current(stream);
 	return stream->folder->watch >= 0 && current && current->seen.links == 1 &&
-	       !stream->is_link && !stream->trouble &&
+	       !stream->is_link && !stream->trouble && !stream->owned &&
 	       current->seen.size == current->position.offset + current->partial &&
 	       follow->now - current->quiet_since >= QUIET_SWEEPS * follow->config->poll_interval;
 }

@@ -553,6 +553,7 @@ follow_look(struct follow *follow, struct stream *stream)
 	struct generation *current = stream_current(stream);
 	if (current && current->shrunk && stream->copied)
 		follow_rewritten(follow, current);
+	stream->owned = false;
 	for (size_t i = stream->count; i-- > 0;) {
 		if (i < stream->count &&
 			stream->generation[i]->position.state == GENERATION_DRAINING)

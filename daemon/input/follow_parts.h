@@ -109,6 +109,7 @@ struct stream {
 	bool due;	  /* in follow->due */
 	bool siblings_due;
 	bool busy;  /* something is undecided: look every second; in follow->busy */
+	bool owned; /* an old file's writer lives, and is not seen: look with each sweep */
 	bool ready; /* in follow->ready */
 	struct stream *due_next, *busy_next;
 	struct stream *ready_prev, *ready_next;

@@ -494,6 +494,27 @@ t24_writer_of_a_file_that_stands_elsewhere_is_followed(void **state)
 	world_free(w);
 }
 
+/* While it lives and says nothing, the file is looked at with the sweep: not each second. */
+static void
+t25_writer_that_keeps_silent_leaves_the_follower_in_peace(void **state)
+{
+	(void)state;
+	struct world *w = begun("a.log", 10);
+	int fd = open(path_in(w, "a.log"), O_WRONLY | O_APPEND);
+	shell(w, "mkdir kept && mv a.log kept/a");
+	append(w, "a.log", 20, 30);
+	world_pass(w, 60);
+	assert_in_range(world_wait(w, MINUTE), MINUTE / w->config.poll_interval,
+		MINUTE / w->config.poll_interval + 1);
+	char *text = lines(10, 20);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	world_wait(w, w->config.poll_interval);
+	expect_once(w, 30, false);
+	close(fd);
+	free(text);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -522,6 +543,7 @@ main(void)
 		cmocka_unit_test(t22_files_that_begin_alike_are_told_apart_before_more_is_read),
 		cmocka_unit_test(t23_older_file_that_is_longer_is_no_copy_of_a_header),
 		cmocka_unit_test(t24_writer_of_a_file_that_stands_elsewhere_is_followed),
+		cmocka_unit_test(t25_writer_that_keeps_silent_leaves_the_follower_in_peace),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -248,6 +248,21 @@ static void __attribute__((unused)) world_pass(struct world *w, int seconds)
 	}
 }
 
+/* Lets time pass as a thread does: nothing is looked at before it is due. How often it was. */
+static int __attribute__((unused)) world_wait(struct world *w, int64_t wait)
+{
+	int64_t until = w->now + wait, due;
+	int turns = 0;
+	for (; (due = follow_next_due(w->follow)) <= until; turns++) {
+		w->wall += due - w->now;
+		w->now = due;
+		world_turn(w);
+	}
+	w->wall += until - w->now;
+	w->now = until;
+	return turns;
+}
+
 static void __attribute__((unused)) world_restart(struct world *w)
 {
 	world_stop(w);
