@@ -107,6 +107,7 @@ start_up(struct engine *engine, struct err *err)
 	engine->outbox = outbox_new(&outbox, engine->store);
 	engine->upkeep = upkeep_new(engine->collector);
 	engine->maintenance = maintenance_new();
+	engine->alarms = alarms_new();
 	engine->inputs = inputs_new(engine->store, engine->queue, store_has_lost(engine->store));
 	if (!open_loop(engine, err))
 		return false;
@@ -180,7 +181,7 @@ engine_run(struct engine *engine, struct err *err)
 {
 	log_notice("started: %zu input(s), %zu rule(s), %zu sink(s)", engine->config->input_count,
 		engine->config->rule_count, engine->sink_count);
-	engine_raise_store(engine);
+	engine_see_lost_store(engine);
 	engine_end_turn(engine);
 	sd_notify(0, "READY=1");
 	int r = 0;
@@ -209,7 +210,7 @@ engine_free(struct engine *engine)
 	upkeep_free(engine->upkeep);
 	maintenance_free(engine->maintenance);
 	engine_free_sinks(engine->sinks, engine->sink_count);
-	engine_forget_alarms(engine);
+	alarms_free(engine->alarms);
 	outcome_fini(&engine->outcome);
 	pending_free(engine->pending);
 	correlate_free(engine->correlate);

@@ -11,24 +11,27 @@
 
 /* ---- dead letters are an alert of their own ---- */
 
+static const char ADVICE[] =
+	"See `aiwatch outbox list`; then `aiwatch outbox retry` or `aiwatch outbox drop`.";
+
 static struct alert
 alert_of(const struct outbox_alarm *alarm, int64_t now)
 {
 	char begun[TIME_TEXT];
-	struct engine_alarm said = {
-		.subject = mem_format("sink %s", alarm->sink),
+	struct incident incident = {
+		.site = mem_format("sink %s", alarm->sink),
+		.started_at = alarm->first_at,
+		.ended_at = alarm->over ? now : TIME_NONE,
+		.resolution = alarm->over ? RESOLUTION_OPERATOR : RESOLUTION_NONE,
 		.cause = mem_format("it does not take its alerts%s%s", alarm->error ? ": " : "",
 			alarm->error ? alarm->error : ""),
-		.what = mem_format("%s %s", alarm->first_id, time_format(alarm->first_at, begun)),
-		.advice = "See `aiwatch outbox list`; then `aiwatch outbox retry` or "
-			  "`aiwatch outbox drop`.",
-		.started_at = alarm->first_at,
+		.occurrences = 1,
 	};
-	struct alert alert =
-		engine_alarm_alert(&said, alarm->over ? RESOLUTION_OPERATOR : RESOLUTION_NONE, now);
-	free(said.subject);
-	free(said.cause);
-	free(said.what);
+	char *what = mem_format("%s %s", alarm->first_id, time_format(alarm->first_at, begun));
+	alert_id_of_firing(incident.id, incident.site, ALERT_AIWATCH, NULL, 0, what);
+	struct alert alert = alarm_alert(&incident, ADVICE, now);
+	incident_fini(&incident);
+	free(what);
 	return alert;
 }
 

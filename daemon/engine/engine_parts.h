@@ -1,6 +1,7 @@
 #ifndef AIWATCH_ENGINE_ENGINE_PARTS_H
 #define AIWATCH_ENGINE_ENGINE_PARTS_H
 
+#include "daemon/engine/alarms.h"
 #include "daemon/engine/control.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/inputs.h"
@@ -63,10 +64,10 @@ struct engine {
 	struct counters counters;
 	int64_t read_at; /* of the oldest batch in this turn; TIME_NONE where there was none */
 	bool is_stopping;
-	struct alarm *alarms; /* that stand */
-	bool is_stuck;	      /* the watchdog is not fed */
-	int64_t looked_at;    /* monotonic: by the watchdog */
-	bool left_behind;     /* an input's thread hangs and still holds the queue */
+	struct alarms *alarms;
+	bool is_stuck;	   /* the watchdog is not fed */
+	int64_t looked_at; /* monotonic: by the watchdog */
+	bool left_behind;  /* an input's thread hangs and still holds the queue */
 };
 
 /* engine_turn.c: the handlers of the loop; each ends with engine_end_turn: persist, then speak. */
@@ -149,28 +150,17 @@ void
 engine_change_maintenance(struct engine *engine, const struct config *config, int64_t now);
 
 /*
- * engine_alarm.c: alerts about the watcher itself, of kind aiwatch: an input that hangs in a read,
- * resolved when it goes on; the first gap of an input, resolved after an hour without another; a
- * store that does not keep what happens, resolved when it does, or that was set aside at the start.
+ * engine_alarm.c: what tells of trouble of the watcher itself (alarms.h), from the start, from
+ * batches, from each turn while the store is in trouble, and from a look every few seconds.
  */
-struct engine_alarm {
-	char *subject; /* stands for the site; one alarm of each stands at a time */
-	char *cause;
-	char *what; /* tells two alarms of one subject apart: what the id is made of */
-	const char *advice;
-	int64_t started_at;
-};
-
-struct alert
-engine_alarm_alert(const struct engine_alarm *alarm, enum resolution over, int64_t now);
 void
-engine_raise_gap(struct engine *engine, const struct input *input, const struct gap *gap);
+engine_see_gap(struct engine *engine, const struct input *input, const struct gap *gap);
 void
-engine_raise_store(struct engine *engine); /* at the start: where it is in trouble */
+engine_see_lost_store(struct engine *engine); /* at the start: where one was set aside */
 void
-engine_watch_inputs(struct engine *engine); /* and the store: to be called every few seconds */
+engine_see_store(struct engine *engine, int64_t monotonic); /* where it is in trouble */
 void
-engine_forget_alarms(struct engine *engine);
+engine_look_for_alarms(struct engine *engine);
 
 /* engine_outbox.c: posts an alert of kind aiwatch where a sink begins to have dead letters, or has
  * none any more; and the verb `outbox`. */

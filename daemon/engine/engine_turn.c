@@ -113,9 +113,8 @@ static void
 store_failed(struct engine *engine, const struct err *err)
 {
 	if (!engine->store_trouble[0])
-		log_error("the store does not take what happens; alerts go on, what is not kept "
-			  "would "
-			  "be read again after a restart: %s",
+		log_error("the store does not take what happens; alerts go on,"
+			  " what is not kept would be read again after a restart: %s",
 			err->text);
 	memcpy(engine->store_trouble, err->text, sizeof engine->store_trouble);
 	int64_t next = engine->store_backoff * 2;
@@ -193,6 +192,7 @@ end_turn(struct engine *engine, bool has_only_read)
 	int64_t now = clock_wall();
 	/* Whoever learns of a transition may ask for its history: it is there. */
 	bool has_news = engine->outcome.transition_count > 0;
+	engine_see_store(engine, clock_monotonic());
 	post_outcome(engine, now);
 	engine_post_alarms(engine, now);
 	if (!has_only_read || has_news || !may_wait(engine))
@@ -229,7 +229,7 @@ read_batch(struct engine *engine, struct batch *batch)
 {
 	for (size_t i = 0; i < batch->gap_count; i++) {
 		say_gap(batch->input, &batch->gaps[i]);
-		engine_raise_gap(engine, batch->input, &batch->gaps[i]);
+		engine_see_gap(engine, batch->input, &batch->gaps[i]);
 	}
 	for (size_t i = 0; i < batch->sighting_count; i++) {
 		engine->counters.events[batch->sightings[i].event]++;

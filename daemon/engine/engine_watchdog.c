@@ -38,8 +38,9 @@ interval(void)
 static bool
 may_sleep(const struct engine *engine)
 {
-	return sd_watchdog_enabled(0, NULL) <= 0 && !engine->is_stuck && !engine->alarms &&
-	       next_due(engine) == TIME_NONE && inputs_rest(engine->inputs);
+	return sd_watchdog_enabled(0, NULL) <= 0 && !engine->is_stuck &&
+	       alarms_are_none(engine->alarms) && next_due(engine) == TIME_NONE &&
+	       inputs_rest(engine->inputs);
 }
 
 static void
@@ -71,7 +72,7 @@ on_life(sd_event_source *source, uint64_t at, void *owner)
 	else if (!engine->is_stuck)
 		log_error("the watchdog is not fed: %s", trouble);
 	engine->is_stuck = trouble;
-	engine_watch_inputs(engine);
+	engine_look_for_alarms(engine);
 	if (may_sleep(engine))
 		sd_event_source_set_enabled(engine->on_life, SD_EVENT_OFF);
 	else
