@@ -102,6 +102,7 @@ tell(const struct alarm *alarm, int64_t now, struct outcome *outcome)
 {
 	struct alert alert = alarm_alert(&alarm->incident, KIND[alarm->kind].advice, now);
 	outcome_add_alert(outcome, &alert);
+	outcome_add_incident(outcome, &alarm->incident);
 }
 
 static struct alarm *
@@ -179,5 +180,47 @@ alarms_tick(struct alarms *alarms, int64_t now, int64_t monotonic, struct outcom
 	LL_FOREACH_SAFE (alarms->list, alarm, next) {
 		if (monotonic > alarm->until)
 			end(alarms, alarm, KIND[alarm->kind].over, now, outcome);
+	}
+}
+
+void
+alarms_end(struct alarms *alarms, int64_t now, struct outcome *outcome)
+{
+	while (alarms->list)
+		end(alarms, alarms->list, RESOLUTION_OPERATOR, now, outcome);
+}
+
+/* Of those with the same subject the last: what was lost before this start is not lost by it. */
+static enum alarm_kind
+kind_of(const char *subject)
+{
+	int kind = ALARM_KINDS - 1;
+	while (kind > 0 && strncmp(subject, KIND[kind].subject, strlen(KIND[kind].subject)) != 0)
+		kind--;
+	return (enum alarm_kind)kind;
+}
+
+void
+alarms_resume(struct alarms *alarms, const struct incident *incident, int64_t monotonic)
+{
+	enum alarm_kind kind = kind_of(incident->site);
+	int64_t calm = KIND[kind].calm;
+	struct alarm *alarm = add(alarms, kind, monotonic);
+	incident_copy(incident, &alarm->incident);
+	alarm->is_said = true;
+	alarm->until = monotonic + (calm > ALARM_RESTART_CALM ? calm : ALARM_RESTART_CALM);
+}
+
+void
+alarms_each_standing(const struct alarms *alarms, int64_t now,
+	void (*visit)(void *owner, const struct alert *alert), void *owner)
+{
+	const struct alarm *alarm;
+	LL_FOREACH (alarms->list, alarm) {
+		if (!alarm->is_said)
+			continue;
+		struct alert alert = alarm_alert(&alarm->incident, KIND[alarm->kind].advice, now);
+		visit(owner, &alert);
+		alert_fini(&alert);
 	}
 }

@@ -111,7 +111,9 @@ start_up(struct engine *engine, struct err *err)
 	engine->inputs = inputs_new(engine->store, engine->queue, store_has_lost(engine->store));
 	if (!open_loop(engine, err))
 		return false;
-	if (!store_each_site(engine->store, on_saved_site, engine, err))
+	if (!store_each_site(engine->store, on_saved_site, engine, err) ||
+		!store_each_lasting(
+			engine->store, ALERT_AIWATCH, engine_on_saved_alarm, engine, err))
 		return false;
 	engine->control =
 		control_open(config->control, engine->loop, engine_on_request, engine, err);
@@ -173,6 +175,11 @@ shut_down(struct engine *engine)
 		;
 	engine->store_retry_at = 0;
 	engine_end_turn(engine);
+	if (engine->store_trouble[0]) {
+		/* No start after this one would know that they stand. */
+		alarms_end(engine->alarms, clock_wall(), &engine->outcome);
+		engine_end_turn(engine);
+	}
 	speak_last(engine);
 }
 

@@ -87,3 +87,10 @@ engine_look_for_alarms(struct engine *engine)
 	if (engine->outcome.alert_count)
 		engine_end_turn(engine);
 }
+
+void
+engine_on_saved_alarm(void *owner, const struct incident *incident)
+{
+	struct engine *engine = owner;
+	alarms_resume(engine->alarms, incident, clock_monotonic());
+}

@@ -161,6 +161,8 @@ void
 engine_see_store(struct engine *engine, int64_t monotonic); /* where it is in trouble */
 void
 engine_look_for_alarms(struct engine *engine);
+void
+engine_on_saved_alarm(void *owner, const struct incident *incident);
 
 /* engine_outbox.c: posts an alert of kind aiwatch where a sink begins to have dead letters, or has
  * none any more; and the verb `outbox`. */

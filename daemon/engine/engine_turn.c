@@ -192,13 +192,14 @@ end_turn(struct engine *engine, bool has_only_read)
 	int64_t now = clock_wall();
 	/* Whoever learns of a transition may ask for its history: it is there. */
 	bool has_news = engine->outcome.transition_count > 0;
-	engine_see_store(engine, clock_monotonic());
+	if (!engine->is_stopping)
+		engine_see_store(engine, clock_monotonic());
 	post_outcome(engine, now);
 	engine_post_alarms(engine, now);
 	if (!has_only_read || has_news || !may_wait(engine))
 		commit(engine);
 	outbox_tick(engine->outbox, now, clock_monotonic());
-	upkeep_tick(engine->upkeep, engine->correlate, now, clock_monotonic());
+	upkeep_tick(engine->upkeep, engine->correlate, engine->alarms, now, clock_monotonic());
 	arm_timers(engine);
 }
 

@@ -51,6 +51,9 @@ const char *const STORE_SQL[STATEMENTS] = {
 	[SQL_EACH_INCIDENT_OF_SITE] = "SELECT id, site, kind, started_at, ended_at, resolution,"
 				      " cause, occurrences FROM incident WHERE site = ?2"
 				      " ORDER BY started_at DESC, id LIMIT ?1",
+	[SQL_EACH_LASTING] = "SELECT id, site, kind, started_at, ended_at, resolution, cause,"
+			     " occurrences FROM incident WHERE kind = ?1 AND ended_at IS NULL"
+			     " ORDER BY started_at, id",
 	[SQL_EACH_EVIDENCE] = "SELECT event, time, read_at, file, offset, text, digest"
 			      " FROM evidence WHERE incident = ?1 ORDER BY place",
 	[SQL_READ_ALERT] = "SELECT document FROM alert WHERE serial = ?1",

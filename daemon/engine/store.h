@@ -133,6 +133,11 @@ bool
 store_each_incident(struct store *store, const char *site, size_t limit,
 	void (*visit)(void *owner, const struct incident *incident), void *owner, struct err *err);
 
+/* Incidents of a kind that have not ended, oldest first. */
+bool
+store_each_lasting(struct store *store, enum alert_kind kind,
+	void (*visit)(void *owner, const struct incident *incident), void *owner, struct err *err);
+
 /*
  * The alert behind a delivery. False with a sentence and a code: ENOENT where there is none,
  * EBADMSG where it is none, EIO where the store cannot be read.

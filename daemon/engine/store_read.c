@@ -166,15 +166,11 @@ read_incident(struct store *store, sqlite3_stmt *row, struct incident *incident,
 	return read_evidence(store, incident, err);
 }
 
-bool
-store_each_incident(struct store *store, const char *site, size_t limit,
+static bool
+each_incident(struct store *store, sqlite3_stmt *row,
 	void (*visit)(void *owner, const struct incident *incident), void *owner, struct err *err)
 {
-	sqlite3_stmt *row = store->prepared[site ? SQL_EACH_INCIDENT_OF_SITE : SQL_EACH_INCIDENT];
 	int code;
-	store_bind_number(row, 1, limit < INT32_MAX ? (int64_t)limit : INT32_MAX);
-	if (site)
-		store_bind_text(row, 2, site);
 	while ((code = sqlite3_step(row)) == SQLITE_ROW) {
 		struct incident incident;
 		bool ok = read_incident(store, row, &incident, err);
@@ -189,6 +185,26 @@ store_each_incident(struct store *store, const char *site, size_t limit,
 		}
 	}
 	return end_read(store, row, code, err);
+}
+
+bool
+store_each_incident(struct store *store, const char *site, size_t limit,
+	void (*visit)(void *owner, const struct incident *incident), void *owner, struct err *err)
+{
+	sqlite3_stmt *row = store->prepared[site ? SQL_EACH_INCIDENT_OF_SITE : SQL_EACH_INCIDENT];
+	store_bind_number(row, 1, limit < INT32_MAX ? (int64_t)limit : INT32_MAX);
+	if (site)
+		store_bind_text(row, 2, site);
+	return each_incident(store, row, visit, owner, err);
+}
+
+bool
+store_each_lasting(struct store *store, enum alert_kind kind,
+	void (*visit)(void *owner, const struct incident *incident), void *owner, struct err *err)
+{
+	sqlite3_stmt *row = store->prepared[SQL_EACH_LASTING];
+	store_bind_text(row, 1, alert_kind_name(kind));
+	return each_incident(store, row, visit, owner, err);
 }
 
 bool

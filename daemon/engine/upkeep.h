@@ -1,6 +1,7 @@
 #ifndef AIWATCH_ENGINE_UPKEEP_H
 #define AIWATCH_ENGINE_UPKEEP_H
 
+#include "daemon/engine/alarms.h"
 #include "daemon/engine/correlate.h"
 #include "daemon/sink/sink.h"
 
@@ -8,7 +9,8 @@
  * Upkeep: what sinks are told without anything having happened. Some receivers forget: they are
  * told each minute what stands, and for five minutes what was resolved (sink_repeats). Others wait
  * for a sign of life (sink_heartbeat). None of it is kept or tried again: the next one comes. What
- * stands comes from the correlator, and so from the store, so a restart changes nothing.
+ * stands comes from the correlator and the alarms, and so from the store, so a restart changes
+ * nothing.
  *
  * Times are monotonic unless said otherwise; alerts are copied.
  */
@@ -36,7 +38,7 @@ upkeep_next_due(const struct upkeep *upkeep);
 
 /* `now` is wall clock. */
 void
-upkeep_tick(
-	struct upkeep *upkeep, const struct correlate *correlate, int64_t now, int64_t monotonic);
+upkeep_tick(struct upkeep *upkeep, const struct correlate *correlate, const struct alarms *alarms,
+	int64_t now, int64_t monotonic);
 
 #endif

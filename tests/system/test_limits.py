@@ -270,12 +270,16 @@ def store_alerts(daemon):
     return [document for document in daemon.printed() if document["key"] == "aiwatch/store"]
 
 
+def spoil_store(daemon):
+    with open(os.path.join(daemon.state, "aiwatch.db"), "r+b") as store:
+        store.write(b"\xa5" * 4096)
+
+
 def test_09_a_store_that_is_set_aside_is_an_alert(daemon):
     # given a store that is none
     daemon.start()
     daemon.stop()
-    with open(os.path.join(daemon.state, "aiwatch.db"), "r+b") as store:
-        store.write(b"\xa5" * 4096)
+    spoil_store(daemon)
     # when the daemon starts
     daemon.start()
     # then it says so, and alerts go on
@@ -364,3 +368,38 @@ def test_13_what_an_operator_said_is_on_the_disk(daemon, faults, receiver, order
     # and what was to be kept is kept once it can be
     faults.clear()
     wait_until(lambda: daemon.status()["store"] is None, "everything is kept", LONG)
+
+
+def test_14_what_stands_of_the_watcher_outlives_it(daemon, receiver):
+    # given trouble that was said to a receiver that forgets what is not said again
+    daemon.configure(sinks=[{"name": "am", "type": "webhook", "format": "alertmanager",
+                             "url": receiver.url}])
+    daemon.start()
+    daemon.stop()
+    spoil_store(daemon)
+    daemon.start()
+
+    def said():
+        return [alert["labels"]["site"] for request in receiver.all()
+                for alert in request.document()]
+    wait_until(lambda: "store" in said(), "the store is an alert")
+    # when the daemon is killed and started again
+    daemon.kill()
+    with receiver.lock:
+        receiver.requests.clear()
+    daemon.start()
+    # then it still stands
+    wait_until(lambda: "store" in said(), "it is said again")
+
+
+def test_15_what_no_store_keeps_ends_with_the_daemon(daemon):
+    # given a store that cannot be opened, which is said
+    os.makedirs(os.path.join(daemon.state, "aiwatch.db"))
+    daemon.start()
+    wait_until(lambda: store_alerts(daemon), "the store is an alert")
+    # when the daemon stops
+    daemon.stop()
+    # then the alert is over: no start after it would know of it
+    firing, resolved = store_alerts(daemon)
+    assert (firing["status"], resolved["status"]) == ("firing", "resolved")
+    assert resolved["resolution"] == "operator"

@@ -206,6 +206,109 @@ t06_a_store_that_was_set_aside_is_said_at_once_and_for_an_hour(void **state)
 	end(bench);
 }
 
+/* What the store kept of the first alarm; then another process. */
+static void
+restart(struct bench *bench)
+{
+	assert_int_equal(bench->outcome.incident_count, 1);
+	alarms_free(bench->alarms);
+	bench->alarms = alarms_new();
+	pass(bench, 10 * MINUTE);
+	alarms_resume(bench->alarms, &bench->outcome.incidents[0], bench->monotonic);
+}
+
+static void
+t07_what_does_not_stand_after_a_restart_is_over(void **state)
+{
+	(void)state;
+	static const struct {
+		enum alarm_kind kind;
+		const char *input;
+		int64_t calm;
+	} CASE[] = {{ALARM_INPUT, "share", ALARM_RESTART_CALM}, {ALARM_GAPS, "a", ALARM_GAP_CALM},
+		{ALARM_STORE_LOST, "", ALARM_STORE_CALM}};
+	for (size_t i = 0; i < sizeof CASE / sizeof CASE[0]; i++) {
+		struct bench *bench = begin();
+		see(bench, CASE[i].kind, CASE[i].input);
+		char key[64], id[ALERT_ID_TEXT];
+		const struct alert *alert = hear(bench);
+		snprintf(key, sizeof key, "%s", alert->site);
+		alert_id_of_follower(id, key, ALERT_AIWATCH, "resolved", alert->id);
+		restart(bench);
+		pass(bench, CASE[i].calm);
+		look(bench);
+		hear_nothing(bench);
+		pass(bench, 1);
+		look(bench);
+		alert = hear(bench);
+		assert_false(alert->firing);
+		assert_string_equal(alert->site, key);
+		assert_string_equal(alert->id, id);
+		assert_int_equal(bench->outcome.incident_count, 1);
+		assert_true(bench->outcome.incidents[0].ended_at == now(bench));
+		end(bench);
+	}
+}
+
+static void
+t08_what_stands_after_a_restart_is_not_said_again(void **state)
+{
+	(void)state;
+	struct bench *bench = begin();
+	see(bench, ALARM_INPUT, "share");
+	assert_true(hear(bench)->firing);
+	restart(bench);
+	for (int i = 0; i < 100; i++, pass(bench, 5 * SECOND)) {
+		if (i > 6) /* so long it takes until it is known to hang */
+			see(bench, ALARM_INPUT, "share");
+		look(bench);
+	}
+	hear_nothing(bench);
+	look(bench);
+	assert_false(hear(bench)->firing);
+	end(bench);
+}
+
+static void
+count(void *owner, const struct alert *alert)
+{
+	assert_true(alert->firing);
+	assert_non_null(alert->advice);
+	++*(size_t *)owner;
+}
+
+static void
+t09_what_was_said_stands_until_it_is_over(void **state)
+{
+	(void)state;
+	struct bench *bench = begin();
+	size_t standing = 0;
+	see(bench, ALARM_STORE_FAILS, "");
+	alarms_each_standing(bench->alarms, now(bench), count, &standing);
+	assert_int_equal(standing, 0);
+	fail_for(bench, MINUTE);
+	see(bench, ALARM_GAPS, "a");
+	alarms_each_standing(bench->alarms, now(bench), count, &standing);
+	assert_int_equal(standing, 2);
+	end(bench);
+}
+
+static void
+t10_what_no_store_keeps_ends_with_the_daemon(void **state)
+{
+	(void)state;
+	struct bench *bench = begin();
+	see(bench, ALARM_STORE_MEMORY, "");
+	see(bench, ALARM_GAPS, "a");
+	pass(bench, SECOND);
+	assert_true(hear(bench)->firing && hear(bench)->firing);
+	alarms_end(bench->alarms, now(bench), &bench->outcome);
+	assert_int_equal(hear(bench)->resolution, RESOLUTION_OPERATOR);
+	assert_int_equal(hear(bench)->resolution, RESOLUTION_OPERATOR);
+	assert_true(alarms_are_none(bench->alarms));
+	end(bench);
+}
+
 int
 main(void)
 {
@@ -216,6 +319,10 @@ main(void)
 		cmocka_unit_test(t04_a_store_that_goes_on_failing_is),
 		cmocka_unit_test(t05_a_disk_that_comes_and_goes_is_one_alarm),
 		cmocka_unit_test(t06_a_store_that_was_set_aside_is_said_at_once_and_for_an_hour),
+		cmocka_unit_test(t07_what_does_not_stand_after_a_restart_is_over),
+		cmocka_unit_test(t08_what_stands_after_a_restart_is_not_said_again),
+		cmocka_unit_test(t09_what_was_said_stands_until_it_is_over),
+		cmocka_unit_test(t10_what_no_store_keeps_ends_with_the_daemon),
 	};
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
 }

@@ -350,6 +350,13 @@ incidents(struct store *store, const char *site, size_t limit)
 }
 
 static void
+count_incident(void *owner, const struct incident *incident)
+{
+	(void)incident;
+	++*(size_t *)owner;
+}
+
+static void
 put_incident(struct store *store, struct incident *incident)
 {
 	const struct incident *one = incident;
@@ -399,14 +406,13 @@ t07_incidents_are_replaced_by_id_and_read_newest_first(void **state)
 	text = incidents(store, NULL, 1);
 	assert_int_equal(text[0], 'b');
 	free(text);
+	size_t lasting = 0;
+	struct err err = ERR_INIT;
+	assert_true(store_each_lasting(
+		store, ALERT_CERTIFICATE_EXPIRED, count_incident, &lasting, &err));
+	assert_true(store_each_lasting(store, ALERT_SYNC_FAILING, count_incident, &lasting, &err));
+	assert_int_equal(lasting, 1);
 	store_close(store);
-}
-
-static void
-count_incident(void *owner, const struct incident *incident)
-{
-	(void)incident;
-	++*(size_t *)owner;
 }
 
 static void
