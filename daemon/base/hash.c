@@ -53,6 +53,12 @@ hash128(const void *bytes, size_t n)
 	return out;
 }
 
+uint64_t
+hash64(const void *bytes, size_t n)
+{
+	return XXH3_64bits(n ? bytes : "", n);
+}
+
 struct sha256
 sha256(const void *bytes, size_t n)
 {

@@ -24,6 +24,8 @@ hash_start(void);
 /* Each accepts NULL for `bytes` where n is 0. */
 struct hash128
 hash128(const void *bytes, size_t n);
+uint64_t
+hash64(const void *bytes, size_t n); /* for tables in memory */
 struct sha256
 sha256(const void *bytes, size_t n);
 struct sha256
