@@ -4,6 +4,7 @@
 #include "parsers/lines.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -31,11 +31,40 @@ stream_matches(const struct follow *follow, const char *path)
 	return false;
 }
 
+static struct span
+path_of_stream(const void *item)
+{
+	return span_of(((const struct stream *)item)->path);
+}
+
+static struct span
+path_of_folder(const void *item)
+{
+	return span_of(((const struct folder *)item)->path);
+}
+
+struct stream *
+stream_next(const struct follow *follow, size_t *place)
+{
+	return table_next(&follow->streams, place);
+}
+
+struct folder *
+folder_next(const struct follow *follow, size_t *place)
+{
+	return table_next(&follow->folders, place);
+}
+
+static struct stream *
+find_stream(const struct follow *follow, const char *path)
+{
+	return table_find(&follow->streams, path_of_stream, span_of(path));
+}
+
 struct stream *
 stream_get(struct follow *follow, const char *path)
 {
-	struct stream *stream;
-	HASH_FIND_STR(follow->streams, path, stream);
+	struct stream *stream = find_stream(follow, path);
 	if (stream)
 		return stream;
 	stream = mem_new(sizeof *stream);
@@ -46,14 +75,14 @@ stream_get(struct follow *follow, const char *path)
 	stream->folder = folder_get(follow, folder_of(path));
 	stream->next_in_folder = stream->folder->streams;
 	stream->folder->streams = stream;
-	HASH_ADD_KEYPTR(hh, follow->streams, stream->path, strlen(stream->path), stream);
+	table_add(&follow->streams, path_of_stream, stream);
 	return stream;
 }
 
 void
 stream_free(struct follow *follow, struct stream *stream)
 {
-	HASH_DEL(follow->streams, stream);
+	table_remove(&follow->streams, path_of_stream, stream);
 	while (stream->count)
 		generation_free(follow, stream->generation[stream->count - 1]);
 	free(stream->generation);
@@ -111,15 +140,14 @@ stream_move_to_end(struct stream *stream, struct generation *generation)
 struct folder *
 folder_get(struct follow *follow, struct span path)
 {
-	struct folder *folder;
-	HASH_FIND(hh, follow->folders, path.p, path.n, folder);
+	struct folder *folder = table_find(&follow->folders, path_of_folder, path);
 	if (folder)
 		return folder;
 	folder = mem_new(sizeof *folder);
 	folder->path = mem_copy(path.p, path.n);
 	folder->places = mem_array(follow->globs, sizeof *folder->places);
 	folder->watch = -1;
-	HASH_ADD_KEYPTR(hh, follow->folders, folder->path, path.n, folder);
+	table_add(&follow->folders, path_of_folder, folder);
 	if (path.n > 1)
 		folder->parent = folder_get(follow, folder_of(folder->path));
 	return folder;
@@ -128,7 +156,7 @@ folder_get(struct follow *follow, struct span path)
 void
 folder_free(struct follow *follow, struct folder *folder)
 {
-	HASH_DEL(follow->folders, folder);
+	table_remove(&follow->folders, path_of_folder, folder);
 	free(folder->path);
 	free(folder->places);
 	free(folder);
@@ -382,8 +410,8 @@ has_places(const struct follow *follow, const struct folder *folder)
 void
 folder_sweep(struct follow *follow, bool whole)
 {
-	struct folder *folder, *next;
-	HASH_ITER (hh, follow->folders, folder, next) {
+	size_t place = 0;
+	for (struct folder *folder; (folder = folder_next(follow, &place));) {
 		struct object_look look;
 		++*follow->steps;
 		if (!has_places(follow, folder) ||
@@ -406,8 +434,7 @@ folder_on_hint(struct follow *follow, struct folder *folder, const struct watch_
 		return;
 	}
 	char *path = join(folder, hint->name);
-	struct stream *stream;
-	HASH_FIND_STR(follow->streams, path, stream);
+	struct stream *stream = find_stream(follow, path);
 	if (stream)
 		stream_set_due(follow, stream);
 	else if (hint->came_or_went)

@@ -107,6 +107,7 @@ restore(struct follow *follow, const struct position *position)
 	struct generation *current = stream_current(stream);
 	struct generation *generation = generation_new(follow, stream, stream->count);
 	generation_set_position(generation, position);
+	stream_set_due(follow, stream);
 	generation->proven = false;
 	if (position->size > position->offset) {
 		generation->copied_until = position->size;
@@ -120,8 +121,7 @@ restore(struct follow *follow, const struct position *position)
 	if (generation_find(follow, &key))
 		generation->position.object_length = 0;
 	else if (key.length)
-		HASH_ADD_KEYPTR(hh, follow->by_key, generation->position.object, OBJECT_KEY_MAX,
-			generation);
+		generation_claim(follow, generation);
 	/* What stands at the path is the last; of two the older one has left it. */
 	if (current && stream_current(stream) == generation)
 		generation_enter(follow, current, GENERATION_DRAINING, "a younger one follows");
@@ -150,8 +150,8 @@ restore_all(struct follow *follow, const struct position *positions, size_t coun
 static void
 set_all_due(struct follow *follow)
 {
-	struct stream *stream, *next;
-	HASH_ITER (hh, follow->streams, stream, next)
+	size_t place = 0;
+	for (struct stream *stream; (stream = stream_next(follow, &place));)
 		stream_set_due(follow, stream);
 }
 
@@ -184,21 +184,23 @@ follow_new(const struct follow_setup *setup, struct err *err)
 	follow->watch = watch_new(setup->config->watch);
 	restore_all(follow, setup->positions, setup->position_count);
 	folder_start(follow);
-	set_all_due(follow);
 	return follow;
 }
 
 void
 follow_free(struct follow *follow)
 {
-	struct stream *stream, *next;
-	struct folder *folder, *following;
+	size_t place = 0;
 	if (!follow)
 		return;
-	HASH_ITER (hh, follow->streams, stream, next)
+	for (struct stream *stream; (stream = stream_next(follow, &place));)
 		stream_free(follow, stream);
-	HASH_ITER (hh, follow->folders, folder, following)
+	place = 0;
+	for (struct folder *folder; (folder = folder_next(follow, &place));)
 		folder_free(follow, folder);
+	table_fini(&follow->streams);
+	table_fini(&follow->folders);
+	table_fini(&follow->by_key);
 	free_made(&(struct made){follow->reader, follow->glob, follow->globs});
 	rules_free(follow->rules);
 	config_input_free(follow->config);
@@ -216,8 +218,7 @@ follow_configure(struct follow *follow, const struct config_input *config, struc
 	bool report_activity, struct err *err)
 {
 	struct made made;
-	struct folder *folder, *next;
-	struct stream *stream, *following;
+	size_t place = 0;
 	if (!make(config, rules, report_activity, &made, err))
 		return false;
 	bool other_watch = config->watch != follow->config->watch;
@@ -226,14 +227,15 @@ follow_configure(struct follow *follow, const struct config_input *config, struc
 		watch_free(follow->watch);
 		follow->watch = watch_new(config->watch);
 	}
-	HASH_ITER (hh, follow->folders, folder, next) {
+	for (struct folder *folder; (folder = folder_next(follow, &place));) {
 		free(folder->places);
 		folder->places = mem_array(follow->globs, sizeof *folder->places);
 		folder->present = false;
 		if (other_watch)
 			folder->watch = -1;
 	}
-	HASH_ITER (hh, follow->streams, stream, following) {
+	place = 0;
+	for (struct stream *stream; (stream = stream_next(follow, &place));) {
 		free(stream->site);
 		stream->site = NULL;
 		stream->followed = stream_matches(follow, stream->path);
@@ -260,8 +262,8 @@ on_hint(void *owner, const struct watch_hint *hint)
 static void
 set_all_folders_due(struct follow *follow)
 {
-	struct folder *folder, *next;
-	HASH_ITER (hh, follow->folders, folder, next)
+	size_t place = 0;
+	for (struct folder *folder; (folder = folder_next(follow, &place));)
 		folder_set_due(follow, folder);
 }
 
@@ -280,7 +282,7 @@ is_told(const struct follow *follow, const struct stream *stream)
 static void
 sweep(struct follow *follow)
 {
-	struct stream *stream, *next;
+	size_t place = 0;
 	int64_t interval = follow->config->poll_interval;
 	bool whole = !watch_is_whole(follow->watch) || follow->wake ||
 		     follow->next_whole_sweep == TIME_NONE ||
@@ -295,7 +297,7 @@ sweep(struct follow *follow)
 		set_all_folders_due(follow);
 	else
 		folder_sweep(follow, whole);
-	HASH_ITER (hh, follow->streams, stream, next) {
+	for (struct stream *stream; (stream = stream_next(follow, &place));) {
 		bool told = is_told(follow, stream);
 		if (!told)
 			follow_sweep_soon(follow);
@@ -537,14 +539,14 @@ add_error(struct input_status *status, const char *format, ...)
 static void
 add_errors(const struct follow *follow, struct input_status *status)
 {
-	struct stream *stream, *next;
-	struct folder *folder, *next_folder;
-	HASH_ITER (hh, follow->folders, folder, next_folder) {
+	size_t place = 0;
+	for (struct folder *folder; (folder = folder_next(follow, &place));) {
 		if (folder->trouble)
 			add_error(status, "cannot list %s: %s", folder->path,
 				strerrordesc_np(folder->trouble));
 	}
-	HASH_ITER (hh, follow->streams, stream, next) {
+	place = 0;
+	for (struct stream *stream; (stream = stream_next(follow, &place));) {
 		if (stream->followed && stream->trouble)
 			add_error(status, "cannot %s %s: %s", stream->trouble_in, stream->path,
 				strerrordesc_np(stream->trouble));
@@ -556,14 +558,14 @@ add_errors(const struct follow *follow, struct input_status *status)
 void
 follow_get_status(const struct follow *follow, struct input_status *status)
 {
-	struct stream *stream, *next;
+	size_t place = 0;
 	*status = follow->status;
 	status->files = 0;
 	status->lag_bytes = status->unfinished_bytes = 0;
 	status->walked = follow->started;
 	add_errors(follow, status);
 	snprintf(status->watch, sizeof status->watch, "%s", watch_words(follow->watch));
-	HASH_ITER (hh, follow->streams, stream, next) {
+	for (struct stream *stream; (stream = stream_next(follow, &place));) {
 		status->files += stream->followed && stream_current(stream);
 		for (size_t i = 0; i < stream->count; i++) {
 			const struct generation *generation = stream->generation[i];

@@ -1,6 +1,7 @@
 #ifndef AIWATCH_INPUT_FOLLOW_PARTS_H
 #define AIWATCH_INPUT_FOLLOW_PARTS_H
 
+#include "daemon/base/table.h"
 #include "daemon/input/content.h"
 #include "daemon/input/follow.h"
 #include "daemon/input/glob.h"
@@ -9,7 +10,6 @@
 #include "daemon/input/watch.h"
 
 #include <dirent.h>
-#include <uthash.h>
 
 /*
  * What the files of the follower share. Owners: generation.c has generations, their states, and
@@ -60,7 +60,6 @@ struct generation {
 	int64_t failing_since;		/* when calls on it began to fail; 0 for not */
 	struct ledger_tail *tail;	/* digests that are not committed yet, or NULL */
 	struct generation *prev, *next; /* open ones, longest unused first */
-	UT_hash_handle hh;		/* by_key */
 };
 
 /* A sibling that was looked at and not taken: not compared again until something changed. */
@@ -113,7 +112,6 @@ struct stream {
 	bool ready; /* in follow->ready */
 	struct stream *due_next, *busy_next;
 	struct stream *ready_prev, *ready_next;
-	UT_hash_handle hh;
 };
 
 /* What of the object is not read. */
@@ -135,7 +133,6 @@ struct folder {
 	int64_t listed_at;  /* wall clock, nanoseconds */
 	int trouble;	    /* errno of the last listing, 0 for none */
 	struct folder *due_next;
-	UT_hash_handle hh;
 };
 
 /* The names last read of one folder: see siblings.h. */
@@ -158,9 +155,9 @@ struct follow {
 	input_read_ledger *read_ledger;
 	void *ledger_owner;
 	struct watch *watch;
-	struct stream *streams;
-	struct folder *folders;
-	struct generation *by_key;
+	struct table streams;	   /* by path; see stream_next */
+	struct table folders;	   /* by path; see folder_next */
+	struct table by_key;	   /* generations, by object */
 	struct ledger_tail *tails; /* of all generations, those that wait longest first */
 	struct stream *due, **due_end;
 	struct folder *due_folders, **due_folders_end;
@@ -212,6 +209,9 @@ generation_enter(struct follow *follow, struct generation *generation, enum gene
 	const char *why);
 void
 generation_mark(struct follow *follow, struct generation *generation);
+/* Its object, not none, is its own from now on. */
+void
+generation_claim(struct follow *follow, struct generation *generation);
 struct generation *
 generation_find(const struct follow *follow, const struct object_key *key);
 void
@@ -282,6 +282,8 @@ descriptor_say_plenty(struct follow *follow);
 /* folder.c */
 struct stream *
 stream_get(struct follow *follow, const char *path);
+struct stream *
+stream_next(const struct follow *follow, size_t *place); /* all of them: see table_next */
 void
 stream_free(struct follow *follow, struct stream *stream);
 void
@@ -298,6 +300,8 @@ bool
 stream_matches(const struct follow *follow, const char *path);
 struct folder *
 folder_get(struct follow *follow, struct span path);
+struct folder *
+folder_next(const struct follow *follow, size_t *place); /* all of them: see table_next */
 void
 folder_set_due(struct follow *follow, struct folder *folder);
 void

@@ -149,13 +149,24 @@ generation_mark(struct follow *follow, struct generation *generation)
 	follow->dirty[follow->dirty_count++] = generation;
 }
 
+static struct span
+object_of(const void *item)
+{
+	const struct generation *generation = item;
+	return (struct span){(const char *)generation->position.object, OBJECT_KEY_MAX};
+}
+
+void
+generation_claim(struct follow *follow, struct generation *generation)
+{
+	table_add(&follow->by_key, object_of, generation);
+}
+
 struct generation *
 generation_find(const struct follow *follow, const struct object_key *key)
 {
-	struct generation *found = NULL;
-	if (key->length)
-		HASH_FIND(hh, follow->by_key, key->byte, OBJECT_KEY_MAX, found);
-	return found;
+	struct span object = {(const char *)key->byte, OBJECT_KEY_MAX};
+	return key->length ? table_find(&follow->by_key, object_of, object) : NULL;
 }
 
 void
@@ -171,8 +182,7 @@ generation_set_object(struct follow *follow, struct generation *generation,
 		memcpy(position->object, key->byte, OBJECT_KEY_MAX);
 		position->object_length = key->length;
 		if (key->length)
-			HASH_ADD_KEYPTR(
-				hh, follow->by_key, position->object, OBJECT_KEY_MAX, generation);
+			generation_claim(follow, generation);
 	}
 	generation->seen = *look;
 	generation->unlinked = look->links == 0;
@@ -194,7 +204,7 @@ generation_lose_object(struct follow *follow, struct generation *generation)
 	struct position *position = &generation->position;
 	if (!generation_has_object(generation))
 		return;
-	HASH_DEL(follow->by_key, generation);
+	table_remove(&follow->by_key, object_of, generation);
 	memset(position->object, 0, sizeof position->object);
 	position->object_length = 0;
 	position->packed = 0;

@@ -12,7 +12,6 @@
 #include <sys/inotify.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-#include <uthash.h>
 
 enum {
 	FOLDER_EVENTS = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |
@@ -22,16 +21,20 @@ enum {
 	TURN_READS = 16, /* who writes faster than we read must not hold us */
 };
 
+/* In the order of numbers, which the kernel gives ascending: a new one mostly comes last. */
 struct entry {
 	int number;
 	void *subject;
-	UT_hash_handle hh;
 };
+
+static char gone; /* the subject of what is not watched any more */
 
 struct watch {
 	int fd;
 	enum config_watch mode;
 	struct entry *entries;
+	size_t count, room;
+	size_t unused;	  /* entries of what is gone */
 	int failure;	  /* errno of what could not be watched, 0 for none */
 	int64_t retry_at; /* TIME_NONE: the first call sets it */
 	bool blind;	  /* a folder lies where inotify is blind */
@@ -126,22 +129,12 @@ watch_new(enum config_watch mode)
 	return watch;
 }
 
-static void
-forget_all(struct watch *watch)
-{
-	struct entry *entry, *next;
-	HASH_ITER (hh, watch->entries, entry, next) {
-		HASH_DEL(watch->entries, entry);
-		free(entry);
-	}
-}
-
 void
 watch_free(struct watch *watch)
 {
 	if (!watch)
 		return;
-	forget_all(watch);
+	free(watch->entries);
 	if (watch->fd >= 0)
 		close(watch->fd);
 	free(watch);
@@ -168,6 +161,66 @@ is_blind(struct watch *watch, const char *path)
 	return true;
 }
 
+/* The place of the number, or where it would stand. */
+static size_t
+place_of(const struct watch *watch, int number)
+{
+	size_t from = 0, until = watch->count;
+	while (from < until) {
+		size_t middle = from + (until - from) / 2;
+		if (watch->entries[middle].number < number)
+			from = middle + 1;
+		else
+			until = middle;
+	}
+	return from;
+}
+
+/* NULL where it is not watched. */
+static struct entry *
+find(const struct watch *watch, int number)
+{
+	size_t at = place_of(watch, number);
+	bool stands = at < watch->count && watch->entries[at].number == number;
+	return stands && watch->entries[at].subject != &gone ? &watch->entries[at] : NULL;
+}
+
+/* The number is not watched yet. */
+static void
+keep(struct watch *watch, int number, void *subject)
+{
+	size_t at = place_of(watch, number);
+	if (at < watch->count && watch->entries[at].number == number) {
+		watch->unused--;
+		watch->entries[at].subject = subject;
+		return;
+	}
+	if (watch->count == watch->room) {
+		watch->room += watch->room / 4 + 16;
+		watch->entries = mem_grow(watch->entries, watch->room, sizeof *watch->entries);
+	}
+	memmove(watch->entries + at + 1, watch->entries + at,
+		(watch->count - at) * sizeof *watch->entries);
+	watch->entries[at] = (struct entry){number, subject};
+	watch->count++;
+}
+
+/* Where folders go by thousands each must not move all the others. */
+static void
+drop(struct watch *watch, struct entry *entry)
+{
+	size_t left = 0;
+	entry->subject = &gone;
+	if (++watch->unused <= watch->count / 2)
+		return;
+	for (size_t i = 0; i < watch->count; i++) {
+		if (watch->entries[i].subject != &gone)
+			watch->entries[left++] = watch->entries[i];
+	}
+	watch->count = left;
+	watch->unused = 0;
+}
+
 int
 watch_add(struct watch *watch, const char *path, bool with_writes, void *subject)
 {
@@ -180,27 +233,19 @@ watch_add(struct watch *watch, const char *path, bool with_writes, void *subject
 			fail(watch, errno);
 		return -1;
 	}
-	struct entry *entry;
-	HASH_FIND_INT(watch->entries, &number, entry);
-	if (!entry) {
-		entry = mem_new(sizeof *entry);
-		entry->number = number;
-		entry->subject = subject;
-		HASH_ADD_INT(watch->entries, number, entry);
-	}
+	if (!find(watch, number))
+		keep(watch, number, subject);
 	return number;
 }
 
 void
 watch_remove(struct watch *watch, int number)
 {
-	struct entry *entry;
-	HASH_FIND_INT(watch->entries, &number, entry);
+	struct entry *entry = find(watch, number);
 	if (!entry)
 		return;
 	inotify_rm_watch(watch->fd, number);
-	HASH_DEL(watch->entries, entry);
-	free(entry);
+	drop(watch, entry);
 }
 
 bool
@@ -225,8 +270,7 @@ static void
 take_event(struct watch *watch, const struct inotify_event *event,
 	void (*on_hint)(void *owner, const struct watch_hint *hint), void *owner)
 {
-	struct entry *entry;
-	HASH_FIND_INT(watch->entries, &event->wd, entry);
+	struct entry *entry = find(watch, event->wd);
 	if (!entry)
 		return;
 	struct watch_hint hint = {
@@ -236,10 +280,8 @@ take_event(struct watch *watch, const struct inotify_event *event,
 		.is_folder = event->mask & IN_ISDIR,
 		.gone = event->mask & (IN_IGNORED | IN_UNMOUNT),
 	};
-	if (event->mask & IN_IGNORED) {
-		HASH_DEL(watch->entries, entry);
-		free(entry);
-	}
+	if (event->mask & IN_IGNORED)
+		drop(watch, entry);
 	on_hint(owner, &hint);
 }
 
