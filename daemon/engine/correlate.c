@@ -2,6 +2,7 @@
 
 #include "config/suggest.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/table.h"
 #include "daemon/engine/outcome.h"
 #include "daemon/engine/site.h"
 
@@ -14,7 +15,7 @@
  * a site at rest costs nothing. `slot` is a site's place in the heap, NO_SLOT where it has no
  * timer.
  */
-#define NO_SLOT SIZE_MAX
+#define NO_SLOT UINT32_MAX
 
 /* A site that was loaded waits so long after the first tick, that inputs can catch up before. */
 #define LOADED_GRACE MINUTE
@@ -26,9 +27,8 @@
 struct row {
 	struct site *site;
 	int64_t due; /* where slot is not NO_SLOT */
-	size_t slot;
+	uint32_t slot;
 	bool loaded; /* and the first tick has not been */
-	UT_hash_handle hh;
 };
 
 /* A file in its first look, and the sites whose alerts it holds back. */
@@ -41,7 +41,7 @@ struct backlog {
 
 struct correlate {
 	struct correlate_options options;
-	struct row *table;
+	struct table rows; /* by the names of their sites */
 	struct backlog *backlogs;
 	struct row **heap;
 	size_t heap_count, heap_room;
@@ -59,6 +59,18 @@ correlate_new(const struct correlate_options *options)
 	return correlate;
 }
 
+static struct span
+name_of(const void *item)
+{
+	return span_of(site_key(((const struct row *)item)->site));
+}
+
+static struct row *
+next_row(const struct correlate *correlate, size_t *place)
+{
+	return table_next(&correlate->rows, place);
+}
+
 static void
 backlog_free(struct correlate *correlate, struct backlog *backlog)
 {
@@ -71,15 +83,15 @@ backlog_free(struct correlate *correlate, struct backlog *backlog)
 void
 correlate_free(struct correlate *correlate)
 {
-	struct row *row, *next_row;
 	struct backlog *backlog, *next_backlog;
+	size_t place = 0;
 	if (!correlate)
 		return;
-	HASH_ITER (hh, correlate->table, row, next_row) {
-		HASH_DEL(correlate->table, row);
+	for (struct row *row; (row = next_row(correlate, &place));) {
 		site_free(row->site);
 		free(row);
 	}
+	table_fini(&correlate->rows);
 	HASH_ITER (hh, correlate->backlogs, backlog, next_backlog)
 		backlog_free(correlate, backlog);
 	free(correlate->heap);
@@ -90,7 +102,7 @@ static void
 heap_set(struct correlate *correlate, size_t slot, struct row *row)
 {
 	correlate->heap[slot] = row;
-	row->slot = slot;
+	row->slot = (uint32_t)slot;
 }
 
 /* Of two that are due at once the first by name is first: replays keep their order. */
@@ -164,30 +176,28 @@ schedule(struct correlate *correlate, struct row *row)
 void
 correlate_configure(struct correlate *correlate, const struct correlate_options *options)
 {
-	struct row *row, *next;
+	size_t place = 0;
 	correlate->options = *options;
-	HASH_ITER (hh, correlate->table, row, next)
+	for (struct row *row; (row = next_row(correlate, &place));)
 		schedule(correlate, row);
 }
 
 static struct row *
 find(const struct correlate *correlate, const char *site)
 {
-	struct row *row;
-	HASH_FIND_STR(correlate->table, site, row);
-	return row;
+	return table_find(&correlate->rows, name_of, span_of(site));
 }
 
 const char *
 correlate_find(const struct correlate *correlate, const char *name, struct err *err)
 {
-	struct row *row = find(correlate, name), *next;
+	struct row *row = find(correlate, name);
 	struct suggest suggest = suggest_start(name);
 	const char *alike = NULL;
-	size_t count = 0;
+	size_t count = 0, place = 0;
 	if (row)
 		return site_key(row->site);
-	HASH_ITER (hh, correlate->table, row, next) {
+	while ((row = next_row(correlate, &place))) {
 		const char *key = site_key(row->site);
 		suggest_offer(&suggest, key);
 		if (span_equal_nocase(span_of(key), span_of(name))) {
@@ -206,10 +216,9 @@ static struct row *
 add(struct correlate *correlate, struct site *site)
 {
 	struct row *row = mem_new(sizeof *row);
-	const char *name = site_key(site);
 	row->site = site;
 	row->slot = NO_SLOT;
-	HASH_ADD_KEYPTR(hh, correlate->table, name, strlen(name), row);
+	table_add(&correlate->rows, name_of, row);
 	return row;
 }
 
@@ -281,11 +290,11 @@ correlate_activity(
 static void
 begin_grace(struct correlate *correlate, int64_t now)
 {
-	struct row *row, *next;
+	size_t place = 0;
 	if (correlate->loaded_count == 0 || correlate->loaded_due != TIME_NONE)
 		return;
 	correlate->loaded_due = now + LOADED_GRACE;
-	HASH_ITER (hh, correlate->table, row, next)
+	for (struct row *row; (row = next_row(correlate, &place));)
 		schedule(correlate, row);
 }
 
@@ -304,10 +313,10 @@ correlate_tick(struct correlate *correlate, int64_t now, struct outcome *outcome
 void
 correlate_shift(struct correlate *correlate, int64_t jump, struct outcome *outcome)
 {
-	struct row *row, *next;
+	size_t place = 0;
 	if (correlate->loaded_due != TIME_NONE)
 		correlate->loaded_due += jump;
-	HASH_ITER (hh, correlate->table, row, next) {
+	for (struct row *row; (row = next_row(correlate, &place));) {
 		site_shift(row->site, jump);
 		outcome_add_site(outcome, site_key(row->site));
 		schedule(correlate, row);
@@ -374,9 +383,7 @@ correlate_load(struct correlate *correlate, const char *saved, struct err *err)
 	struct row *row = find(correlate, site_key(site));
 	if (row) {
 		struct site *old = row->site;
-		HASH_DEL(correlate->table, row);
 		row->site = site;
-		HASH_ADD_KEYPTR(hh, correlate->table, site_key(site), strlen(site_key(site)), row);
 		site_free(old);
 	} else {
 		row = add(correlate, site);
@@ -400,10 +407,9 @@ void
 correlate_each(const struct correlate *correlate,
 	void (*visit)(void *owner, const struct site_view *view), void *owner)
 {
-	struct row **rows = mem_array(HASH_COUNT(correlate->table), sizeof *rows);
-	size_t count = 0;
-	struct row *row, *next;
-	HASH_ITER (hh, correlate->table, row, next)
+	struct row **rows = mem_array(correlate->rows.count, sizeof *rows);
+	size_t count = 0, place = 0;
+	for (struct row *row; (row = next_row(correlate, &place));)
 		rows[count++] = row;
 	struct site_view view;
 	qsort(rows, count, sizeof *rows, by_name);
@@ -418,8 +424,8 @@ void
 correlate_each_standing(const struct correlate *correlate, int64_t now,
 	void (*visit)(void *owner, const struct alert *alert), void *owner)
 {
-	struct row *row, *next;
-	HASH_ITER (hh, correlate->table, row, next)
+	size_t place = 0;
+	for (struct row *row; (row = next_row(correlate, &place));)
 		site_each_standing(row->site, now, visit, owner);
 }
 
