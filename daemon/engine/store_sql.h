@@ -9,8 +9,8 @@
 
 /*
  * Inside the store: store_directory.c has what concerns the directory (lock, setting aside),
- * store_file.c the database in it (opening, migrations, checkpoints), store.c writes what stands
- * there, store_read.c reads it. Nobody else includes this.
+ * store_file.c the database in it (opening, migrations), store_log.c its write-ahead log, store.c
+ * writes what stands there, store_read.c reads it. Nobody else includes this.
  */
 enum statement {
 	SQL_BEGIN,
