@@ -189,6 +189,7 @@ engine_run(struct engine *engine, struct err *err)
 	log_notice("started: %zu input(s), %zu rule(s), %zu sink(s)", engine->config->input_count,
 		engine->config->rule_count, engine->sink_count);
 	engine_see_lost_store(engine);
+	engine->written_at = clock_monotonic(); /* the store's log has no room yet */
 	engine_end_turn(engine);
 	sd_notify(0, "READY=1");
 	int r = 0;

@@ -31,6 +31,7 @@ enum {
 	MEMORY_PAGES = (128 << 20) / 4096, /* in memory, at most */
 	CHECKPOINT_PAGES = 256,		   /* in the log before it is worth a checkpoint */
 };
+_Static_assert(STORE_LOG_ROOM == 8388608, "the limit that configure names");
 
 static const char *const MIGRATION[] = {
 	"CREATE TABLE input (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
@@ -475,6 +476,8 @@ maintain(struct store *store, struct err *err)
 		move_to_disk(store);
 	if (!store_prune(store, err))
 		return false;
+	if (!store->memory)
+		store_make_room(store);
 	if (store->memory || store->wal_pages < CHECKPOINT_PAGES)
 		return true;
 	/* The first commit to a new log syncs its header too: better here than under an alert. */

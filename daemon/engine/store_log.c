@@ -3,6 +3,7 @@
 #include "daemon/base/mem.h"
 
 #include <stdlib.h>
+#include <sys/statvfs.h>
 
 /* NULL where there is none yet. */
 static sqlite3_file *
@@ -62,4 +63,52 @@ store_checkpoint(struct store *store, bool all, struct err *err)
 	}
 	store->wal_pages = pages - done;
 	return true;
+}
+
+static bool
+disk_has_plenty(const struct store *store)
+{
+	enum { PLENTY = 32 }; /* times the room */
+	struct statvfs disk;
+	return statvfs(store->directory, &disk) == 0 &&
+	       disk.f_bavail >= (uint64_t)STORE_LOG_ROOM * PLENTY / disk.f_frsize;
+}
+
+/* Zeros up to STORE_LOG_ROOM, or nothing; the caller has the lock for writing. */
+static void
+extend(struct store *store, sqlite3_file *log)
+{
+	enum { CHUNK = 1 << 16 }; /* SQLite writes less than 128 KiB at once */
+	sqlite3_int64 size = 0;
+	if (log->pMethods->xFileSize(log, &size) != SQLITE_OK || size >= STORE_LOG_ROOM)
+		return;
+	char *zeros = mem_array(CHUNK, 1);
+	int code = SQLITE_OK;
+	for (sqlite3_int64 at = size; at < STORE_LOG_ROOM && code == SQLITE_OK; at += CHUNK) {
+		int n = STORE_LOG_ROOM - at < CHUNK ? (int)(STORE_LOG_ROOM - at) : CHUNK;
+		code = log->pMethods->xWrite(log, zeros, n, at);
+	}
+	free(zeros);
+	if (code != SQLITE_OK)
+		log->pMethods->xTruncate(log, size);
+	store->suspect |= log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK;
+}
+
+/*
+ * A sync of a file that grew waits for the file system's own journal too; one of a file that was
+ * written over does not. So the log gets its room before it is needed. Zeros are no transaction:
+ * what stands behind the last one is not read back. Without it commits are slower, no more.
+ */
+void
+store_make_room(struct store *store)
+{
+	struct err unimportant = ERR_INIT;
+	if (store->has_room || !disk_has_plenty(store) || !store_settle(store, &unimportant) ||
+		!store_sql_run(store, SQL_BEGIN, &unimportant))
+		return;
+	sqlite3_file *log = log_of(store);
+	if (log)
+		extend(store, log);
+	store->has_room = log != NULL;
+	store_sql_run(store, SQL_ROLLBACK, &unimportant);
 }

@@ -48,8 +48,9 @@ enum statement {
 extern const char *const STORE_SQL[STATEMENTS];
 
 enum {
-	INCIDENTS_KEPT = 1000, /* for each site */
-	PRUNE_AFTER = 1000,    /* incidents written */
+	INCIDENTS_KEPT = 1000,	  /* for each site */
+	PRUNE_AFTER = 1000,	  /* incidents written */
+	STORE_LOG_ROOM = 8 << 20, /* bytes that the log keeps when it is begun anew */
 };
 
 struct store {
@@ -63,6 +64,7 @@ struct store {
 	bool set_first; /* what stands on the disk was not read: set aside before it is replaced */
 	bool full_sync; /* PRAGMA synchronous as it stands now: FULL, else NORMAL */
 	bool suspect;	/* a sync failed: what stands in the write-ahead log may not be on disk */
+	bool has_room;	/* the log was given its room, or the disk refused it */
 	int wal_pages;	/* in the log that are not in the database yet */
 	int failure;	/* SQLite's code of the last failure */
 	size_t incidents_put;  /* since the last pruning */
@@ -105,6 +107,10 @@ store_settle(struct store *store, struct err *err);
 /* Writes the log back. `all`: also waits for readers and lets the next commit begin a new one. */
 bool
 store_checkpoint(struct store *store, bool all, struct err *err);
+
+/* Gives the log its room, once, where the disk has plenty. No trouble where it cannot. */
+void
+store_make_room(struct store *store);
 
 /* Binding fails only without memory, or beyond SQLite's limit of a gigabyte. */
 static inline void

@@ -8,9 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { SECTOR = 512, IMAGES = 8 };
+enum { SECTOR = 512, IMAGES = 8, ROOM = 1 << 20 };
 
 /* A write, or where `bytes` is NULL a truncation to `at`. */
 struct change {
@@ -41,7 +42,7 @@ static struct {
 	struct image image[IMAGES];
 	unsigned long calls, syncs, fail_at;
 	enum disk_fault fault;
-	bool for_ever, has_failed;
+	bool for_ever, has_failed, has_plenty;
 	void (*changed)(void *owner);
 	void *changed_owner;
 } disk;
@@ -103,7 +104,8 @@ apply(unsigned char **content, size_t *size, const struct change *change, size_t
 {
 	size_t end = change->bytes ? change->at + n : change->at;
 	if (change->bytes ? end > *size : true) {
-		*content = mem_grow(*content, end + 1, 1);
+		if (!*content || end / ROOM > *size / ROOM)
+			*content = mem_grow(*content, (end / ROOM + 1) * ROOM, 1);
 		if (end > *size)
 			memset(*content + *size, 0, end - *size);
 		*size = end;
@@ -430,6 +432,22 @@ disk_syncs(void)
 }
 
 void
+disk_set_plenty(bool has_plenty)
+{
+	disk.has_plenty = has_plenty;
+}
+
+/* In place of the library's: only the part that the store asks for. */
+int
+statvfs(const char *path, struct statvfs *status)
+{
+	(void)path;
+	*status = (struct statvfs){
+		.f_bsize = 4096, .f_frsize = 4096, .f_bavail = disk.has_plenty ? 1 << 30 : 0};
+	return 0;
+}
+
+void
 disk_on_change(void (*changed)(void *owner), void *owner)
 {
 	disk.changed = changed;
@@ -452,8 +470,10 @@ write_left(const struct image *image, const char *directory, unsigned *seed)
 {
 	static const unsigned KEEP[] = {0, 10, 50, 90, 100};
 	unsigned keep = KEEP[(unsigned)rand_r(seed) % COUNT(KEEP)];
-	unsigned char *content = (unsigned char *)mem_copy(image->synced, image->synced_n);
-	size_t size = image->synced_n;
+	unsigned char *content = NULL;
+	size_t size = 0;
+	struct change all = {0, image->synced_n, image->synced};
+	apply(&content, &size, &all, all.n);
 	for (size_t i = 0; i < image->change_count; i++) {
 		const struct change *change = &image->change[i];
 		size_t n = survived(change, keep, seed);

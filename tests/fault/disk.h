@@ -34,6 +34,10 @@ disk_calls(void);
 unsigned long
 disk_syncs(void);
 
+/* Whether statvfs tells of much room from now on, or of none. */
+void
+disk_set_plenty(bool has_plenty);
+
 /* Called before every call that changes a file or syncs it; NULL for nothing. */
 void
 disk_on_change(void (*changed)(void *owner), void *owner);

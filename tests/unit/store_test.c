@@ -4,11 +4,13 @@
 #include "daemon/engine/store.h"
 #include "tests/unit/store_directory.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 
 static struct store *
@@ -841,6 +843,62 @@ t21_a_database_that_comes_later_is_set_aside_not_written_over(void **state)
 	umount(directory);
 }
 
+static off_t
+log_size(void)
+{
+	struct stat status;
+	char path[PATH_MAX + 16];
+	snprintf(path, sizeof path, "%s/aiwatch.db-wal", directory);
+	return stat(path, &status) == 0 ? status.st_size : -1;
+}
+
+static void
+t22_the_log_gets_its_room_where_the_disk_has_plenty(void **state)
+{
+	(void)state;
+	enum { ROOM = 8 << 20 };
+	struct err err = ERR_INIT;
+	struct statvfs disk;
+	assert_return_code(statvfs(directory, &disk), errno);
+	bool has_plenty = disk.f_bavail * disk.f_frsize > INT64_C(64) * ROOM;
+	struct store *store = open_as(STORE_CREATED);
+	put_site(store, "CM01", "{one}", true);
+	assert_true(store_maintain(store, &err));
+	if (has_plenty)
+		assert_int_equal(log_size(), ROOM);
+	put_site(store, "CM02", "{two}", true);
+	assert_true(store_maintain(store, &err));
+	if (has_plenty)
+		assert_int_equal(log_size(), ROOM);
+	/* As after a kill: the zeros behind the last transaction are not taken for one. */
+	shell("cd '%s' && mkdir copy && cp aiwatch.db aiwatch.db-wal copy/", directory);
+	store_close(store);
+	shell("cd '%s' && mv copy/* .", directory);
+	store = open_as(STORE_EXISTING);
+	assert_sites(store, "{one};{two};");
+	put_site(store, "CM03", "{three}", true);
+	store_close(store);
+	store = open_as(STORE_EXISTING);
+	assert_sites(store, "{one};{two};{three};");
+	store_close(store);
+}
+
+static void
+t23_a_small_disk_is_left_to_others(void **state)
+{
+	(void)state;
+	if (!mount_small("size=16m"))
+		skip();
+	struct err err = ERR_INIT;
+	struct store *store = open_as(STORE_CREATED);
+	put_site(store, "CM01", "{one}", true);
+	off_t size = log_size();
+	assert_true(store_maintain(store, &err));
+	assert_int_equal(log_size(), size);
+	store_close(store);
+	umount(directory);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 
 int
@@ -868,6 +926,8 @@ main(void)
 		TEST(t19_the_ninth_that_is_set_aside_is_replaced),
 		TEST(t20_a_database_that_cannot_be_read_is_lost_and_set_aside_later),
 		TEST(t21_a_database_that_comes_later_is_set_aside_not_written_over),
+		TEST(t22_the_log_gets_its_room_where_the_disk_has_plenty),
+		TEST(t23_a_small_disk_is_left_to_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
