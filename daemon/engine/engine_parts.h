@@ -67,6 +67,8 @@ struct engine {
 	struct alarms *alarms;
 	bool is_stuck;	   /* the watchdog is not fed */
 	int64_t looked_at; /* monotonic: by the watchdog */
+	int64_t look_at;   /* monotonic: when it looks next; TIME_NONE for not */
+	bool rests;	   /* nothing but a sign of life is looked for */
 	bool left_behind;  /* an input's thread hangs and still holds the queue */
 };
 
@@ -115,7 +117,8 @@ engine_free_sinks(struct sink **sinks, size_t count);
 /*
  * engine_watchdog.c: looks every few seconds whether there is progress, tells systemd's watchdog
  * so where it is asked for, and reports inputs that hang. Returns as sd_event_add_time. While all
- * rests and nobody asks it looks no more, until the next turn: an input that wakes up makes one.
+ * rests it looks no more than systemd asks for, until the next turn: an input that wakes up makes
+ * one.
  */
 int
 engine_watch(struct engine *engine);

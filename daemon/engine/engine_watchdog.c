@@ -6,8 +6,7 @@
 
 #include <systemd/sd-daemon.h>
 
-#define LOOK_INTERVAL (5 * SECOND)
-#define PATIENCE      (30 * SECOND)
+#define PATIENCE (30 * SECOND)
 
 /* What sinks or store wait for; TIME_NONE for nothing. */
 static int64_t
@@ -25,37 +24,40 @@ look(const struct engine *engine, int64_t now)
 	return vitals_trouble(&vitals, now, PATIENCE);
 }
 
-/* Four times within what systemd waits. */
+/* What systemd waits for a sign of life; 0 where it waits for none. */
 static int64_t
-interval(void)
+limit(void)
 {
 	uint64_t limit = 0;
-	if (sd_watchdog_enabled(0, &limit) <= 0 || limit > 4 * LOOK_INTERVAL)
-		return LOOK_INTERVAL;
-	return (int64_t)limit / 4;
+	return sd_watchdog_enabled(0, &limit) > 0 ? (int64_t)limit : 0;
 }
 
 static bool
-may_sleep(const struct engine *engine)
+may_rest(const struct engine *engine)
 {
-	return sd_watchdog_enabled(0, NULL) <= 0 && !engine->is_stuck &&
-	       alarms_are_none(engine->alarms) && next_due(engine) == TIME_NONE &&
-	       inputs_rest(engine->inputs);
+	return !engine->is_stuck && alarms_are_none(engine->alarms) &&
+	       next_due(engine) == TIME_NONE && inputs_rest(engine->inputs);
 }
 
 static void
-look_later(struct engine *engine)
+look_next(struct engine *engine, int64_t at)
 {
-	sd_event_source_set_time(engine->on_life, (uint64_t)(clock_monotonic() + interval()));
-	sd_event_source_set_enabled(engine->on_life, SD_EVENT_ONESHOT);
+	engine->look_at = at;
+	if (at != TIME_NONE)
+		sd_event_source_set_time(engine->on_life, (uint64_t)at);
+	sd_event_source_set_enabled(
+		engine->on_life, at == TIME_NONE ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
 void
 engine_arm_watch(struct engine *engine)
 {
-	int enabled = SD_EVENT_OFF;
-	if (sd_event_source_get_enabled(engine->on_life, &enabled) == 0)
-		look_later(engine);
+	if (!engine->rests)
+		return;
+	engine->rests = false;
+	int64_t at = vitals_next_look(clock_monotonic(), limit(), false);
+	if (engine->look_at == TIME_NONE || at < engine->look_at)
+		look_next(engine, at);
 }
 
 static int
@@ -73,10 +75,8 @@ on_life(sd_event_source *source, uint64_t at, void *owner)
 		log_error("the watchdog is not fed: %s", trouble);
 	engine->is_stuck = trouble;
 	engine_look_for_alarms(engine);
-	if (may_sleep(engine))
-		sd_event_source_set_enabled(engine->on_life, SD_EVENT_OFF);
-	else
-		look_later(engine);
+	engine->rests = may_rest(engine);
+	look_next(engine, vitals_next_look(now, limit(), engine->rests));
 	return 0;
 }
 

@@ -271,8 +271,9 @@ bool
 inputs_rest(const struct inputs *inputs)
 {
 	bool rest = true;
+	int64_t now = clock_monotonic();
 	for (size_t i = 0; i < inputs->running_count && rest; i++)
-		rest = input_rests(inputs->running[i].input);
+		rest = input_rests(inputs->running[i].input, now);
 	return rest;
 }
 

@@ -2,6 +2,8 @@
 
 #include "daemon/base/clock.h"
 
+#define LOOK_INTERVAL (5 * SECOND)
+
 const char *
 vitals_trouble(const struct vitals *vitals, int64_t now, int64_t patience)
 {
@@ -11,4 +13,12 @@ vitals_trouble(const struct vitals *vitals, int64_t now, int64_t patience)
 	if (vitals->due != TIME_NONE && now - vitals->due > patience && was_looked_at)
 		return "what sinks or store wait for is not done";
 	return NULL;
+}
+
+int64_t
+vitals_next_look(int64_t now, int64_t limit, bool rests)
+{
+	if (rests)
+		return limit ? now + limit / 2 : TIME_NONE;
+	return now + (limit && limit < 4 * LOOK_INTERVAL ? limit / 4 : LOOK_INTERVAL);
 }

@@ -1,6 +1,7 @@
 #ifndef AIWATCH_ENGINE_WATCHDOG_H
 #define AIWATCH_ENGINE_WATCHDOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,5 +22,13 @@ struct vitals {
  */
 const char *
 vitals_trouble(const struct vitals *vitals, int64_t now, int64_t patience);
+
+/*
+ * When to look next, TIME_NONE for not at all: every five seconds, or four times within `limit`,
+ * for which systemd waits for a sign of life (0: it waits for none). Where all rests there is
+ * nothing but that sign, which sd_watchdog_enabled(3) asks for at half of the time.
+ */
+int64_t
+vitals_next_look(int64_t now, int64_t limit, bool rests);
 
 #endif

@@ -33,6 +33,8 @@ enum { HOLD_POSITIONS = 32, HOLD_CHUNKS = 64 };
 #define HANG_AFTER (30 * SECOND)
 #define SPIN_WORK  (2 * SECOND)
 
+#define REST_LEAST (10 * SECOND) /* who polls wakes the engine no more often than it looks */
+
 /* As long as the shipped rules for Prometheus wait. */
 #define NOTHING_AFTER HOUR
 
@@ -56,7 +58,7 @@ struct input {
 	atomic_bool stop;
 	atomic_bool look;
 	_Atomic uint64_t committed;
-	_Atomic int64_t progress_at;
+	_Atomic int64_t progress_at, waits_until;
 	_Atomic uint64_t steps;
 	atomic_bool waits;   /* for hints, or for its time */
 	atomic_bool watched; /* somebody wants to know when it does not */
@@ -273,6 +275,7 @@ wait_once(struct input *input)
 static void
 wait_for_hint(struct input *input)
 {
+	input->waits_until = follow_next_due(input->follow);
 	input->waits = true;
 	while (!wait_once(input))
 		;
@@ -391,8 +394,10 @@ enter_life(struct input *input, enum input_life life, int64_t silent)
 
 /* The order of the two is what matters: see wait_for_hint. */
 bool
-input_rests(struct input *input)
+input_rests(struct input *input, int64_t now)
 {
+	if (input->waits_until - now < REST_LEAST)
+		return false;
 	input->watched = true;
 	return input->waits;
 }

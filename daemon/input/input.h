@@ -86,11 +86,11 @@ enum input_life {
 };
 
 /*
- * Whether the thread waits for hints, or for its time: nothing can hang then. Once it works again
- * queue_wake is called, once.
+ * Whether the thread waits for hints, or for a time that does not come within seconds: nothing can
+ * hang then. Once it works again queue_wake is called, once. `now` is monotonic.
  */
 bool
-input_rests(struct input *input);
+input_rests(struct input *input, int64_t now);
 
 /*
  * To be asked every few seconds while it does not rest, by one thread; logs when trouble begins and

@@ -166,7 +166,7 @@ t05_input_that_rests_tells_when_it_works(void **state)
 		int64_t deadline = clock_monotonic() + 60 * SECOND;
 		struct pollfd fd = {queue_fd(run.queue), POLLIN, 0};
 		assert_null(queue_take(run.queue));
-		while (!input_rests(run.input))
+		while (!input_rests(run.input, clock_monotonic()))
 			assert_true(clock_monotonic() < deadline);
 		input_wake(run.input);
 		assert_int_equal(poll(&fd, 1, 60000), 1);
@@ -197,6 +197,24 @@ t06_a_host_that_slept_is_no_input_that_hangs(void **state)
 	world_free(w);
 }
 
+/* It would wake who asked at once. */
+static void
+t07_input_that_polls_does_not_rest(void **state)
+{
+	(void)state;
+	struct world *w = world_new("*.log");
+	struct run run;
+	append(w, "a.log", 0, 10);
+	run_start(&run, w, 64);
+	run_until(&run, 10);
+	int64_t deadline = clock_monotonic() + 60 * SECOND;
+	while (!input_rests(run.input, clock_monotonic() - MINUTE))
+		assert_true(clock_monotonic() < deadline);
+	assert_false(input_rests(run.input, clock_monotonic()));
+	run_stop(&run);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -207,6 +225,7 @@ main(void)
 		cmocka_unit_test(t04_status_tells_what_is_known),
 		cmocka_unit_test(t05_input_that_rests_tells_when_it_works),
 		cmocka_unit_test(t06_a_host_that_slept_is_no_input_that_hangs),
+		cmocka_unit_test(t07_input_that_polls_does_not_rest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,18 @@ t06_what_became_due_while_the_host_slept_may_be_done_next(void **state)
 	assert_non_null(vitals_trouble(&vitals, NOW + 5 * SECOND, PATIENCE));
 }
 
+static void
+t07_at_rest_it_looks_no_more_than_systemd_asks_for(void **state)
+{
+	(void)state;
+	assert_int_equal(vitals_next_look(NOW, 0, false), NOW + 5 * SECOND);
+	assert_int_equal(vitals_next_look(NOW, MINUTE, false), NOW + 5 * SECOND);
+	assert_int_equal(vitals_next_look(NOW, 8 * SECOND, false), NOW + 2 * SECOND);
+	assert_int_equal(vitals_next_look(NOW, 0, true), TIME_NONE);
+	assert_int_equal(vitals_next_look(NOW, MINUTE, true), NOW + 30 * SECOND);
+	assert_int_equal(vitals_next_look(NOW, 8 * SECOND, true), NOW + 4 * SECOND);
+}
+
 int
 main(void)
 {
@@ -74,6 +86,7 @@ main(void)
 		cmocka_unit_test(t04_all_inputs_spin_and_it_is_not),
 		cmocka_unit_test(t05_what_is_long_due_and_not_done_starves_it),
 		cmocka_unit_test(t06_what_became_due_while_the_host_slept_may_be_done_next),
+		cmocka_unit_test(t07_at_rest_it_looks_no_more_than_systemd_asks_for),
 	};
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
 }
