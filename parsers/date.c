@@ -548,9 +548,9 @@ date_is_last(struct span text, const struct date_memory *memory)
 	unsigned first, second, year;
 	if (!take_number(&text, 1, 2, &first) || text.n == 0 || !strchr("/-.", text.p[0]))
 		return false;
-	const char separator[] = {text.p[0], '\0'};
-	return take_text(&text, separator) && take_number(&text, 1, 2, &second) &&
-	       take_text(&text, separator) && take_number(&text, 4, 4, &year) && text.n &&
+	char separator = text.p[0];
+	return take_byte(&text, separator) && take_number(&text, 1, 2, &second) &&
+	       take_byte(&text, separator) && take_number(&text, 4, 4, &year) && text.n &&
 	       text.p[0] == ' ' && first == memory->first && second == memory->second &&
 	       year == (memory->year[0] | (unsigned)memory->year[1] << 8);
 }
