@@ -272,9 +272,8 @@ check_listener(struct load *load)
 		is_own = strncasecmp(config->http, OWN[i], strlen(OWN[i])) == 0;
 	if (!is_own)
 		config_problems_add(load->reading.problems, config->http_place, true,
-			"http: whoever reaches %s can read the sites and their evidence: there is "
-			"no "
-			"password; let a proxy ask for one, or a firewall choose who may",
+			"http: whoever reaches %s can read the sites and their evidence: there"
+			" is no password; let a proxy ask for one, or a firewall choose who may",
 			config->http);
 }
 

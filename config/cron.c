@@ -95,9 +95,8 @@ cron_parse(const char *text, struct cron *cron, struct err *err)
 		p += strspn(p, " ");
 		if (*p == '\0')
 			return err_set(err,
-				"\"%s\" has %zu of the five fields: minute, hour, day of the "
-				"month, "
-				"month, day of the week",
+				"\"%s\" has %zu of the five fields: minute, hour, day of the"
+				" month, month, day of the week",
 				text, i);
 		any[i] = *p == '*';
 		if (!read_field(&FIELD[i], &p, &bits[i]))

@@ -229,9 +229,8 @@ static const struct config_key RULE_KEY[] = {
 		AT(config_rule, against),
 		.words = AGAINST,
 		.standard = "message",
-		.help = "what the pattern is matched against: the message of the first line, or "
-			"the "
-			"whole record"},
+		.help = "what the pattern is matched against: the message of the first line, or"
+			" the whole record"},
 	{.name = "contains",
 		.type = KEY_TEXT,
 		AT(config_rule, contains),
@@ -246,9 +245,8 @@ static const struct config_key RULE_KEY[] = {
 		.most = 10,
 		.is_verbatim = true,
 		.takes_one = true,
-		.help = "the severities that the record may have, as Error or Warning; any where "
-			"none "
-			"is named"},
+		.help = "the severities that the record may have, as Error or Warning; any where"
+			" none is named"},
 	{.name = "cause",
 		.type = KEY_TEXT,
 		AT(config_rule, cause),
@@ -395,9 +393,8 @@ static const struct config_key TOP_KEY[] = {
 		.check = check_listen,
 		.most = LISTEN_MAX,
 		.standard = "null",
-		.help = "HOST:PORT to serve metrics, an API and the status page on, without a "
-			"password; "
-			"null for none"},
+		.help = "HOST:PORT to serve metrics, an API and the status page on, without a"
+			" password; null for none"},
 	{.name = "outbox",
 		.type = KEY_SECTION,
 		.section = &OUTBOX,

@@ -48,9 +48,8 @@ static const struct config_key ONLY_KEY[] = {
 		.least = 1,
 		.most = 1000,
 		.takes_one = true,
-		.help = "globs of the sites whose alerts go there, compared without case: * ? "
-			"[abc]; "
-			"alerts about aiwatch itself have none and go there all the same"},
+		.help = "globs of the sites whose alerts go there, compared without case: * ?"
+			" [abc]; alerts about aiwatch itself have none and go there all the same"},
 };
 
 static const struct config_section ONLY = {
@@ -76,11 +75,9 @@ static const struct config_key SINK_KEY[] = {
 		.for_type = SYSLOG,
 		.check = check_address,
 		.standard = "/dev/log",
-		.help = "a socket's path, udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT; "
-			"journald's "
-			"gets fields of its own as AIWATCH_SITE; over udp and a socket nobody can "
-			"know "
-			"more than that it was handed over"},
+		.help = "a socket's path, udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT;"
+			" journald's gets fields of its own as AIWATCH_SITE; over udp and a"
+			" socket nobody can know more than that it was handed over"},
 	{.name = "facility",
 		.type = KEY_TEXT,
 		AT(config_sink, facility),
@@ -94,11 +91,9 @@ static const struct config_key SINK_KEY[] = {
 		.for_type = WEBHOOK,
 		.check = check_url,
 		.hides_user = true,
-		.help = "where to POST, needed but for pagerduty; redirects are not followed; "
-			"alertmanager "
-			"and icinga2 add the path of their API where there is none, the last part "
-			"of "
-			"ntfy's is the topic"},
+		.help = "where to POST, needed but for pagerduty; redirects are not followed;"
+			" alertmanager and icinga2 add the path of their API where there is"
+			" none, the last part of ntfy's is the topic"},
 	{.name = "urls",
 		.type = KEY_TEXTS,
 		AT(config_sink, urls),
@@ -107,9 +102,9 @@ static const struct config_key SINK_KEY[] = {
 		.least = 1,
 		.most = 16,
 		.hides_user = true,
-		.help = "of alertmanager: all its instances, each of which is told; delivered once "
-			"one "
-			"has taken it, and those that were away learn what stands within a minute"},
+		.help = "of alertmanager: all its instances, each of which is told; delivered"
+			" once one has taken it, and those that were away learn what stands"
+			" within a minute"},
 	{.name = "format",
 		.type = KEY_TEXT,
 		AT(config_sink, format),
@@ -129,9 +124,8 @@ static const struct config_key SINK_KEY[] = {
 		.for_type = WEBHOOK,
 		.is_verbatim = true,
 		.most = 65536,
-		.help = "of template: text with {{field}} and {{field|filter}}; filters: text json "
-			"xml "
-			"url upper lower"},
+		.help = "of template: text with {{field}} and {{field|filter}}; filters: text"
+			" json xml url upper lower"},
 	{.name = "content_type",
 		.type = KEY_TEXT,
 		AT(config_sink, content_type),
@@ -154,10 +148,9 @@ static const struct config_key SINK_KEY[] = {
 		.for_type = WEBHOOK,
 		.check = check_line,
 		.most = 255,
-		.help = "of icinga2: the host's service, ai-sync-certificate where nothing is "
-			"said; "
-			"with -silent behind it for site_silent; heartbeats go to the service "
-			"aiwatch-heartbeat of the host that is called as this one"},
+		.help = "of icinga2: the host's service, ai-sync-certificate where nothing is"
+			" said; with -silent behind it for site_silent; heartbeats go to the"
+			" service aiwatch-heartbeat of the host that is called as this one"},
 	{.name = "server",
 		.type = KEY_TEXT,
 		AT(config_sink, server),
@@ -263,12 +256,9 @@ static const struct config_key SINK_KEY[] = {
 		.most = DAY,
 		.takes_zero = true,
 		.standard = "0",
-		.help = "sends an alert of kind heartbeat, firing, as often as this while the "
-			"daemon "
-			"lives, "
-			"for a dead man's switch; it is not kept, not tried again and never "
-			"resolved; 0 "
-			"for none"},
+		.help = "sends an alert of kind heartbeat, firing, as often as this while the"
+			" daemon lives, for a dead man's switch; it is not kept, not tried again"
+			" and never resolved; 0 for none"},
 };
 
 static bool

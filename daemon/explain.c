@@ -400,17 +400,13 @@ const struct verb VERB_EXPLAIN = {
 	.name = "explain",
 	.arguments = "[--json] [--input NAME] [FILE|-]",
 	.summary = "show how each record of a file is understood",
-	.help = "For each record: the envelope, the site, the frame, the time and how its date "
-		"was\n"
-		"understood, and the rule that matched, or why none did and which one is nearest.\n"
-		"A file may be compressed; - is standard input, as is no file at all. Nothing is\n"
-		"stored, nobody is alerted.\n"
-		"\n"
+	.help = "For each record: the envelope, the site, the frame, the time and how its date\n"
+		"was understood, and the rule that matched, or why none did and which one is\n"
+		"nearest. A file may be compressed; - is standard input, as is no file at all.\n"
+		"Nothing is stored, nobody is alerted.\n\n"
 		"  --json        one object a line of the file, for programs\n"
-		"  --input NAME  read it as this input of the configuration would; otherwise as "
-		"the\n"
-		"                one whose paths match the file, or the first\n"
-		"\n"
+		"  --input NAME  read it as this input of the configuration would; otherwise as\n"
+		"                the one whose paths match the file, or the first\n\n"
 		"exit: 0 good, 1 the file cannot be read, 64 usage, 78 configuration\n",
 	.run = run_explain,
 };

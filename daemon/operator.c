@@ -76,9 +76,8 @@ read_silence(int argc, char **argv, struct silence *silence)
 			silence->has_duration = duration_parse(optarg, &silence->duration);
 			if (!silence->has_duration)
 				return verb_usage_error(&VERB_SILENCE,
-					"--for wants a duration as 30m, 4h or 2d, or 0 to lift a "
-					"silence; "
-					"it has \"%s\"",
+					"--for wants a duration as 30m, 4h or 2d, or 0 to lift a"
+					" silence; it has \"%s\"",
 					optarg);
 			break;
 		case 'r':
@@ -109,9 +108,8 @@ const struct verb VERB_RESOLVE = {
 	.name = "resolve",
 	.arguments = "SITE",
 	.summary = "say that a site's trouble is over",
-	.help = "Ends what stands for the site, by the operator's word: its alert is resolved, "
-		"its\n"
-		"state is unknown until the next record. Kept through restarts.\n\n"
+	.help = "Ends what stands for the site, by the operator's word: its alert is resolved,\n"
+		"its state is unknown until the next record. Kept through restarts.\n\n"
 		"exit: 0 done, 1 the daemon refused (the site is not known, or nothing stands)",
 	.run = run_resolve,
 };
@@ -120,9 +118,8 @@ const struct verb VERB_ACK = {
 	.name = "ack",
 	.arguments = "SITE",
 	.summary = "acknowledge a site's trouble: no reminders until it ends or grows graver",
-	.help = "Acknowledges what stands for the site: there are no reminders until it ends or "
-		"grows\n"
-		"graver; attempts are still counted. Kept through restarts.\n\n"
+	.help = "Acknowledges what stands for the site: there are no reminders until it ends or\n"
+		"grows graver; attempts are still counted. Kept through restarts.\n\n"
 		"exit: 0 done, 1 the daemon refused (the site is not known, or nothing stands)",
 	.run = run_ack,
 };
@@ -131,9 +128,8 @@ const struct verb VERB_SILENCE = {
 	.name = "silence",
 	.arguments = "SITE --for DURATION [--reason TEXT]",
 	.summary = "deliver nothing for a site for a while",
-	.help = "Delivers nothing for the site until the duration is over; history and metrics go "
-		"on,\n"
-		"and what still fires then is sent. Kept through restarts.\n\n"
+	.help = "Delivers nothing for the site until the duration is over; history and metrics go\n"
+		"on, and what still fires then is sent. Kept through restarts.\n\n"
 		"  --for DURATION   30m, 4h, 2d; 0 lifts the silence\n"
 		"  --reason TEXT    kept with it and shown by status\n\n"
 		"exit: 0 done, 1 the daemon refused (the site is not known)",

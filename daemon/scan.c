@@ -204,26 +204,20 @@ const struct verb VERB_SCAN = {
 	.name = "scan",
 	.arguments = "[--json] [--html FILE] [--site NAME] [--input NAME] PATH…",
 	.summary = "read log files once: each site's history, and the verdict",
-	.help = "Reads the files named, plain or compressed (gzip, xz, zstd, bzip2), and of "
-		"folders\n"
-		"all files whose names an input looks for, rotated ones too. Nothing is followed,\n"
-		"stored or sent. Rules and correlation are the configuration's; a file that one "
-		"of\n"
-		"its inputs would follow is read as that input does, any other by the defaults.\n"
-		"\n"
+	.help = "Reads the files named, plain or compressed (gzip, xz, zstd, bzip2), and of\n"
+		"folders all files whose names an input looks for, rotated ones too. Nothing is\n"
+		"followed, stored or sent. Rules and correlation are the configuration's; a file\n"
+		"that one of its inputs would follow is read as that input does, any other by\n"
+		"the defaults.\n\n"
 		"  --json         one JSON document instead of the report; every record is looked\n"
 		"                 at and counted, which takes longer\n"
 		"  --html FILE    writes the report as a page that one can mail, too; - for\n"
 		"                 standard output, and then nothing else is printed\n"
-		"  --site NAME    only this site; may be given more than once. Where the files "
-		"are\n"
-		"                 of one site of another name, NAME is the name it gets\n"
-		"  --input NAME   read every file as this input of the configuration does\n"
-		"\n"
-		"exit: 0 all well, or nothing that a rule knows was found in the service's "
-		"records,\n"
-		"1 suspect or failing, 2 expired, 3 cannot tell: a file could not be read, or "
-		"none\n"
-		"holds a record of the service\n",
+		"  --site NAME    only this site; may be given more than once. Where the files\n"
+		"                 are of one site of another name, NAME is the name it gets\n"
+		"  --input NAME   read every file as this input of the configuration does\n\n"
+		"exit: 0 all well, or nothing that a rule knows was found in the service's\n"
+		"records, 1 suspect or failing, 2 expired, 3 cannot tell: a file could not be\n"
+		"read, or none holds a record of the service\n",
 	.run = run_scan,
 };

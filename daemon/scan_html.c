@@ -176,10 +176,9 @@ add_timeline(struct buf *out, const struct scan_site *site, const struct range *
 	int64_t step = tick_step(range);
 	struct buf words = BUF_INIT;
 	buf_format(out,
-		"<svg role=\"img\" aria-label=\"%zu incidents\"><svg viewBox=\"0 0 %d 24\" "
-		"height=\"24\" "
-		"preserveAspectRatio=\"none\"><rect class=\"track\" y=\"8\" width=\"%d\" "
-		"height=\"8\"/>",
+		"<svg role=\"img\" aria-label=\"%zu incidents\"><svg viewBox=\"0 0 %d 24\""
+		" height=\"24\" preserveAspectRatio=\"none\"><rect class=\"track\" y=\"8\""
+		" width=\"%d\" height=\"8\"/>",
 		site->incident_count, WIDTH, WIDTH);
 	for (size_t i = 0; i < site->incident_count; i++) {
 		const struct incident *incident = &site->incident[i];

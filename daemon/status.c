@@ -437,18 +437,13 @@ const struct verb VERB_STATUS = {
 	.name = "status",
 	.arguments = "[--json] [SITE…]",
 	.summary = "sites, inputs and sinks of the running daemon; a Nagios plugin too",
-	.help = "Asks the running daemon and prints what it knows, the gravest site first; of a "
-		"SITE\n"
-		"that is named also what to do, and the evidence. The first line is that of a "
-		"Nagios\n"
-		"plugin, with performance data behind the bar.\n\n"
+	.help = "Asks the running daemon and prints what it knows, the gravest site first; of a\n"
+		"SITE that is named also what to do, and the evidence. The first line is that of\n"
+		"a Nagios plugin, with performance data behind the bar.\n\n"
 		"  --json   one JSON document\n\n"
-		"exit: 0 all well, 1 a site is suspect or failing, or alerts do not get out (a "
-		"dead\n"
-		"letter, one that waits for 15 minutes), or the store or the last reload failed, "
-		"2 a\n"
-		"site is expired, 3 cannot tell: no daemon answers, an input follows no file or "
-		"cannot\n"
-		"read one, or a SITE is not known",
+		"exit: 0 all well, 1 a site is suspect or failing, or alerts do not get out (a\n"
+		"dead letter, one that waits for 15 minutes), or the store or the last reload\n"
+		"failed, 2 a site is expired, 3 cannot tell: no daemon answers, an input follows\n"
+		"no file or cannot read one, or a SITE is not known",
 	.run = run,
 };

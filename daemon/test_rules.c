@@ -105,20 +105,17 @@ const struct verb VERB_TEST_RULES = {
 	.help = "Each FILE is a YAML list of cases, run with the configuration's rules and "
 		"correlation:\n\n"
 		"  - case: both lines of one attempt     # a name\n"
-		"    site: CM01                          # of lines that name no host; default "
-		"SITE\n"
+		"    site: CM01                          # of lines without a host; default SITE\n"
 		"    lines:\n"
 		"      - \"Asset Intelligence Catalog Sync Service Warning: 0 : …\"\n"
 		"      - {at: 2015-06-19T03:00:05Z, line: \"…\"}   # read at this time\n"
 		"      - {wait: 10m}                     # time passes\n"
-		"    expect:                             # a list that is left out is not "
-		"compared\n"
+		"    expect:                             # a list left out is not compared\n"
 		"      events: [enroll_rejected, sync_forbidden]\n"
 		"      states: [enroll_rejected, expired]\n"
 		"      alerts: [certificate_expired firing]\n\n"
 		"What another site than the case's gives has its name in front: CM02/expired.\n"
-		"A difference shows what was expected and missing (-) and what came instead "
-		"(+).\n\n"
+		"A difference shows what was expected and missing (-), and what came (+).\n\n"
 		"exit: 0 all cases pass, 1 not, 78 the configuration has errors",
 	.run = run,
 };

@@ -59,11 +59,10 @@ const char *const STORE_SQL[STATEMENTS] = {
 	[SQL_READ_ALERT] = "SELECT document FROM alert WHERE serial = ?1",
 	[SQL_LAST_SERIAL] = "SELECT seq FROM sqlite_sequence WHERE name = 'alert'",
 	[SQL_PRUNE_INCIDENTS] =
-		"DELETE FROM incident WHERE id IN (SELECT id FROM (SELECT id, ended_at, "
-		"row_number()"
-		" OVER (PARTITION BY site ORDER BY started_at DESC, id) AS place FROM incident"
-		" WHERE site IN (SELECT site FROM incident GROUP BY site HAVING count(*) > ?1))"
-		" WHERE place > ?1 AND ended_at IS NOT NULL)",
+		"DELETE FROM incident WHERE id IN (SELECT id FROM (SELECT id, ended_at,"
+		" row_number() OVER (PARTITION BY site ORDER BY started_at DESC, id) AS place"
+		" FROM incident WHERE site IN (SELECT site FROM incident GROUP BY site HAVING"
+		" count(*) > ?1)) WHERE place > ?1 AND ended_at IS NOT NULL)",
 	[SQL_PRIME] = "UPDATE prime SET turn = turn + 1",
 };
 
