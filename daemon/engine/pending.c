@@ -11,7 +11,6 @@
 enum { LEDGER_MAX = 1 << 16, LEDGER_CROWD = LEDGER_MAX / 8 };
 
 struct place {
-	uint64_t generation;
 	struct position position;
 	UT_hash_handle hh;
 };
@@ -24,7 +23,7 @@ struct source {
 	size_t forgotten_count;
 	struct ledger_entry *ledger;
 	size_t ledger_count, ledger_room;
-	struct position *collected;
+	const struct position **collected;
 };
 
 struct name {
@@ -139,8 +138,9 @@ merge_position(struct source *source, struct position *position)
 		position_fini(&place->position);
 	} else {
 		place = mem_new(sizeof *place);
-		place->generation = position->generation;
-		HASH_ADD(hh, source->places, generation, sizeof place->generation, place);
+		place->position.generation = position->generation;
+		HASH_ADD(hh, source->places, position.generation, sizeof position->generation,
+			place);
 	}
 	place->position = *position;
 	*position = (struct position){0};
@@ -253,7 +253,7 @@ collect_source(struct source *source, struct input_changes *changes)
 		mem_grow(source->collected, HASH_COUNT(source->places), sizeof *source->collected);
 	struct place *place, *next;
 	HASH_ITER (hh, source->places, place, next)
-		source->collected[count++] = place->position;
+		source->collected[count++] = &place->position;
 	*changes = (struct input_changes){
 		.input = input_name(source->input),
 		.positions = source->collected,

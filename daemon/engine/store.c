@@ -202,7 +202,7 @@ put_inputs(struct store *store, const struct changes *changes, struct err *err)
 		int64_t id = 0;
 		ok = find_input(store, of->input, &id, err);
 		for (size_t n = 0; n < of->position_count && ok; n++)
-			ok = put_position(store, id, &of->positions[n], err);
+			ok = put_position(store, id, of->positions[n], err);
 		for (size_t n = 0, run; n < of->ledger_count && ok; n += run) {
 			run = run_length(&of->ledger[n], of->ledger_count - n);
 			ok = put_ledger(store, id, &of->ledger[n], run, err);

@@ -77,7 +77,7 @@ struct posting {
 struct changes {
 	struct input_changes {
 		const char *input;
-		const struct position *positions;
+		const struct position *const *positions;
 		size_t position_count;
 		const uint64_t *forgotten;
 		size_t forgotten_count;

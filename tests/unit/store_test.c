@@ -215,7 +215,9 @@ t04_positions_come_back_whole(void **state)
 		.reader = {.encoding = 2, .skipping = 1},
 	};
 	struct store *store = open_as(STORE_CREATED);
-	struct input_changes of = {.input = "collected", .positions = &p, .position_count = 1};
+	const struct position *positions[] = {&p};
+	struct input_changes of = {
+		.input = "collected", .positions = positions, .position_count = 1};
 	struct changes changes = {.inputs = &of, .input_count = 1};
 	commit(store, &changes, false);
 	p.offset += 3; /* a later look replaces */
@@ -682,15 +684,16 @@ t17_ten_thousand_positions_go_in_one_commit(void **state)
 	(void)state;
 	enum { MANY = 10000 };
 	struct position *positions = mem_array(MANY, sizeof *positions);
+	const struct position **all = mem_array(MANY, sizeof(void *));
 	for (uint64_t i = 0; i < MANY; i++) {
 		positions[i] = (struct position){.generation = i + 1,
 			.path = mem_format("/var/log/remote/CM%05d/AIUpdateSvc.log", (int)i),
 			.object_length = 20};
 		positions[i].seen_at = positions[i].path;
+		all[i] = &positions[i];
 	}
 	struct store *store = open_as(STORE_CREATED);
-	struct input_changes of = {
-		.input = "collected", .positions = positions, .position_count = MANY};
+	struct input_changes of = {.input = "collected", .positions = all, .position_count = MANY};
 	struct changes changes = {.inputs = &of, .input_count = 1};
 	int64_t best = INT64_MAX;
 	for (int i = 0; i < 3; i++) {
@@ -706,6 +709,7 @@ t17_ten_thousand_positions_go_in_one_commit(void **state)
 	store_close(store);
 	for (int i = 0; i < MANY; i++)
 		free(positions[i].path);
+	free(all);
 	free(positions);
 }
 
