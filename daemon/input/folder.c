@@ -67,8 +67,9 @@ stream_get(struct follow *follow, const char *path)
 	struct stream *stream = find_stream(follow, path);
 	if (stream)
 		return stream;
-	stream = mem_new(sizeof *stream);
-	stream->path = mem_text(path);
+	size_t n = strlen(path) + 1;
+	stream = mem_new(sizeof *stream + n);
+	memcpy(stream->path, path, n);
 	stream->name = last_name(stream->path);
 	stream->missing_since = TIME_NONE;
 	stream->followed = stream_matches(follow, path);
@@ -85,11 +86,11 @@ stream_free(struct follow *follow, struct stream *stream)
 	table_remove(&follow->streams, path_of_stream, stream);
 	while (stream->count)
 		generation_free(follow, stream->generation[stream->count - 1]);
-	free(stream->generation);
+	if (stream->generation != &stream->only)
+		free(stream->generation);
 	free(stream->memo);
 	free(stream->first_end);
 	free(stream->site);
-	free(stream->path);
 	free(stream);
 }
 
@@ -143,9 +144,9 @@ folder_get(struct follow *follow, struct span path)
 	struct folder *folder = table_find(&follow->folders, path_of_folder, path);
 	if (folder)
 		return folder;
-	folder = mem_new(sizeof *folder);
-	folder->path = mem_copy(path.p, path.n);
-	folder->places = mem_array(follow->globs, sizeof *folder->places);
+	folder = mem_new(sizeof *folder + path.n + 1);
+	memcpy(folder->path, path.p, path.n);
+	folder_clear_places(follow, folder);
 	folder->watch = -1;
 	table_add(&follow->folders, path_of_folder, folder);
 	if (path.n > 1)
@@ -153,12 +154,27 @@ folder_get(struct follow *follow, struct span path)
 	return folder;
 }
 
+static void
+free_places(struct folder *folder)
+{
+	if (folder->places != &folder->only)
+		free(folder->places);
+}
+
+void
+folder_clear_places(const struct follow *follow, struct folder *folder)
+{
+	bool many = follow->globs > 1;
+	free_places(folder);
+	folder->only = 0;
+	folder->places = many ? mem_array(follow->globs, sizeof *folder->places) : &folder->only;
+}
+
 void
 folder_free(struct follow *follow, struct folder *folder)
 {
 	table_remove(&follow->folders, path_of_folder, folder);
-	free(folder->path);
-	free(folder->places);
+	free_places(folder);
 	free(folder);
 }
 

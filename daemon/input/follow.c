@@ -228,8 +228,7 @@ follow_configure(struct follow *follow, const struct config_input *config, struc
 		follow->watch = watch_new(config->watch);
 	}
 	for (struct folder *folder; (folder = folder_next(follow, &place));) {
-		free(folder->places);
-		folder->places = mem_array(follow->globs, sizeof *folder->places);
+		folder_clear_places(follow, folder);
 		folder->present = false;
 		if (other_watch)
 			folder->watch = -1;

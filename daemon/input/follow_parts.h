@@ -40,15 +40,15 @@ struct generation {
 	struct stream *stream;
 	struct object_look seen;	/* the last look at its object; zero before the first */
 	int fd;				/* -1 for closed */
-	bool unlinked;			/* no name is left: only fd */
-	bool at_end;			/* all that was there has been read */
-	bool shrunk;			/* was seen shorter than its offset */
-	bool by_copy;			/* HELD by an older copy that came as another object */
-	bool proven;			/* its object was compared since the start */
-	bool dirty;			/* to be posted with the next batch */
-	bool touched;			/* seen to change in place since the start */
-	bool listed;			/* stood among the siblings at the last look */
-	bool vanished;			/* its object was not found after a restart */
+	bool unlinked : 1;		/* no name is left: only fd */
+	bool at_end : 1;		/* all that was there has been read */
+	bool shrunk : 1;		/* was seen shorter than its offset */
+	bool by_copy : 1;		/* HELD by an older copy that came as another object */
+	bool proven : 1;		/* its object was compared since the start */
+	bool dirty : 1;			/* to be posted with the next batch */
+	bool touched : 1;		/* seen to change in place since the start */
+	bool listed : 1;		/* stood among the siblings at the last look */
+	bool vanished : 1;		/* its object was not found after a restart */
 	uint32_t partial;		/* bytes behind the offset that are no line yet */
 	uint32_t failures;		/* calls that failed since failing_since */
 	uint64_t size_at_rotation;	/* younger ones wait until these have been read */
@@ -70,11 +70,11 @@ struct memo {
 };
 
 struct stream {
-	char *path;
-	const char *name; /* its last part */
+	const char *name; /* the last part of its path */
 	struct folder *folder;
 	struct stream *next_in_folder;
-	struct generation **generation;
+	struct generation **generation; /* may be &only */
+	struct generation *only;
 	size_t count;
 	struct memo *memo;
 	size_t memo_count;
@@ -89,29 +89,30 @@ struct stream {
 				 file system, what stood there then is no younger; else 0 */
 	struct first_end *first_end; /* where the first look at a log that is begun at its end
 					failed; else NULL */
-	int trouble;		     /* errno that still stands, 0 for none */
 	const char *trouble_in;	     /* what could not be done, static */
-	bool odd_turn;	  /* a writer that never stops does not hold up the younger ones */
-	bool told;	  /* the trouble counts as a gap */
-	bool followed;	  /* matches `paths` now */
-	bool alias;	  /* what stands at the path is read as another stream's */
-	bool undecided;	  /* what stands at the path waits for the old one to be read up */
-	bool copied;	  /* a sibling holds what was truncated, and more */
-	bool older_waits; /* a sibling is to be read first that cannot be read yet */
-	bool alike;	  /* a longer sibling, not read yet, begins like what stands here */
-	bool hidden;	  /* the last look at its siblings failed */
-	bool unreadable;  /* a comparison could not be made, so it decides nothing */
-	bool is_link;	  /* its name is a symbolic link: writing is not told */
-	bool no_file;	  /* what stands at the path is no regular file: said */
-	bool empty;	  /* another object stands at the path, and has no content to decide by */
-	bool looked;	  /* the first look is over */
-	bool due;	  /* in follow->due */
-	bool siblings_due;
-	bool busy;  /* something is undecided: look every second; in follow->busy */
-	bool owned; /* an old file's writer lives, and is not seen: look with each sweep */
-	bool ready; /* in follow->ready */
+	int trouble;		     /* errno that still stands, 0 for none */
+	bool odd_turn : 1;    /* a writer that never stops does not hold up the younger ones */
+	bool told : 1;	      /* the trouble counts as a gap */
+	bool followed : 1;    /* matches `paths` now */
+	bool alias : 1;	      /* what stands at the path is read as another stream's */
+	bool undecided : 1;   /* what stands at the path waits for the old one to be read up */
+	bool copied : 1;      /* a sibling holds what was truncated, and more */
+	bool older_waits : 1; /* a sibling is to be read first that cannot be read yet */
+	bool alike : 1;	      /* a longer sibling, not read yet, begins like what stands here */
+	bool hidden : 1;      /* the last look at its siblings failed */
+	bool unreadable : 1;  /* a comparison could not be made, so it decides nothing */
+	bool is_link : 1;     /* its name is a symbolic link: writing is not told */
+	bool no_file : 1;     /* what stands at the path is no regular file: said */
+	bool empty : 1;	 /* another object stands at the path, and has no content to decide by */
+	bool looked : 1; /* the first look is over */
+	bool due : 1;	 /* in follow->due */
+	bool siblings_due : 1;
+	bool busy : 1;	/* something is undecided: look every second; in follow->busy */
+	bool owned : 1; /* an old file's writer lives, and is not seen: look with each sweep */
+	bool ready : 1; /* in follow->ready */
 	struct stream *due_next, *busy_next;
 	struct stream *ready_prev, *ready_next;
+	char path[];
 };
 
 /* What of the object is not read. */
@@ -121,18 +122,19 @@ struct first_end {
 };
 
 struct folder {
-	char *path;
 	struct folder *parent; /* NULL for "/" */
-	uint64_t *places;      /* one for each glob; what may stand below it */
+	uint64_t *places;      /* one for each glob; what may stand below it; may be &only */
+	uint64_t only;
 	struct stream *streams;
-	int watch; /* watch descriptor, -1 for none */
-	bool due;
-	bool present;
-	bool blind;	    /* others write here unseen: a shrink is believed at the second look */
+	int watch;   /* watch descriptor, -1 for none */
+	int trouble; /* errno of the last listing, 0 for none */
+	bool due : 1;
+	bool present : 1;
+	bool blind : 1;	    /* others write here unseen: a shrink is believed at the second look */
 	int64_t changed_at; /* modification time at the last listing */
 	int64_t listed_at;  /* wall clock, nanoseconds */
-	int trouble;	    /* errno of the last listing, 0 for none */
 	struct folder *due_next;
+	char path[];
 };
 
 /* The names last read of one folder: see siblings.h. */
@@ -300,6 +302,9 @@ bool
 stream_matches(const struct follow *follow, const char *path);
 struct folder *
 folder_get(struct follow *follow, struct span path);
+/* Room for as many places as there are globs now, none taken yet. */
+void
+folder_clear_places(const struct follow *follow, struct folder *folder);
 struct folder *
 folder_next(const struct follow *follow, size_t *place); /* all of them: see table_next */
 void

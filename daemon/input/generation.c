@@ -24,6 +24,20 @@ struct ledger_tail {
 	struct ledger_tail *prev, *next;
 };
 
+/* Most streams have but one. */
+static void
+make_room(struct stream *stream)
+{
+	struct generation **few = stream->generation == &stream->only ? NULL : stream->generation;
+	if (stream->count == 0 && !few) {
+		stream->generation = &stream->only;
+		return;
+	}
+	stream->generation = mem_grow(few, stream->count + 1, sizeof *stream->generation);
+	if (!few)
+		stream->generation[0] = stream->only;
+}
+
 /* Ids grow with the time of day, so that one is not used again even where the store was lost. */
 struct generation *
 generation_new(struct follow *follow, struct stream *stream, size_t at)
@@ -39,8 +53,7 @@ generation_new(struct follow *follow, struct stream *stream, size_t at)
 	generation->fd = -1;
 	generation->quiet_since = follow->now;
 	generation->proven = true;
-	stream->generation =
-		mem_grow(stream->generation, stream->count + 1, sizeof *stream->generation);
+	make_room(stream);
 	memmove(stream->generation + at + 1, stream->generation + at,
 		(stream->count - at) * sizeof *stream->generation);
 	stream->generation[at] = generation;

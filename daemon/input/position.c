@@ -44,7 +44,7 @@ position_reserve_proof(struct position *position, uint64_t offset)
 		return;
 	position->proof = mem_grow(position->proof, length, 1);
 	memset(position->proof + position->proof_length, 0, length - position->proof_length);
-	position->proof_length = length;
+	position->proof_length = (uint16_t)length;
 }
 
 size_t

@@ -43,21 +43,21 @@ struct position {
 	uint64_t generation; /* unique within the input, never 0, never used again */
 	char *path;	     /* as it is followed: names the site */
 	char *seen_at;	     /* where it stood last; may be `path` itself where it is the same */
+	uint64_t offset;     /* consumed: always behind a newline, or inside a skipped long line */
+	uint64_t size;	     /* at the last look */
+	int64_t changed_at;  /* modification time of the file at the last look, nanoseconds */
+	int64_t born_at;     /* birth time of its first object, nanoseconds; 0 where unknown */
 	enum generation_state state;
-	uint64_t offset;    /* consumed: always behind a newline, or inside a skipped long line */
-	uint64_t size;	    /* at the last look */
-	int64_t changed_at; /* modification time of the file at the last look, nanoseconds */
-	int64_t born_at;    /* birth time of its first object, nanoseconds; 0 where unknown */
-	uint8_t object[OBJECT_KEY_MAX]; /* file system id and file handle */
-	uint8_t object_length;
 	uint32_t head_length;	/* of the head that is proven: min(offset, 4096) */
-	struct hash128 head;	/* of the first head_length raw bytes */
 	uint32_t anchor_length; /* min(offset, 4096) */
-	struct hash128 anchor;	/* of the anchor_length raw bytes before offset */
-	uint8_t *proof;		/* without its tail: what belongs to the bytes before offset */
-	size_t proof_length;	/* 0: proof is NULL */
+	uint16_t proof_length;	/* 0: proof is NULL */
+	uint8_t object_length;
+	uint8_t packed; /* the object is a compressed copy; offset counts unpacked bytes */
+	uint8_t object[OBJECT_KEY_MAX]; /* file system id and file handle */
+	struct hash128 head;		/* of the first head_length raw bytes */
+	struct hash128 anchor;		/* of the anchor_length raw bytes before offset */
+	uint8_t *proof; /* without its tail: what belongs to the bytes before offset */
 	uint8_t proof_tail[PROOF_TAIL_LENGTH];
-	uint8_t packed;		/* the object is a compressed copy; offset counts unpacked bytes */
 	uint64_t backlog_until; /* bytes before it were there on the first look */
 	struct reader_state reader;
 };
