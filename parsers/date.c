@@ -16,15 +16,6 @@ static const char *const BLANKS[] = {" ", "\t", "\xc2\xa0", "\xe2\x80\x89", "\xe
 	"\xe3\x80\x80", "\xe2\x80\x8e", "\xe2\x80\x8f"};
 
 static bool
-take_byte(struct span *s, char byte)
-{
-	if (s->n == 0 || s->p[0] != byte)
-		return false;
-	*s = span_from(*s, 1);
-	return true;
-}
-
-static bool
 take_text(struct span *s, const char *text)
 {
 	size_t n = 0;
@@ -85,7 +76,7 @@ skip_fillers(struct span *s)
 {
 	struct span start = *s;
 	skip_blanks(s);
-	while (take_byte(s, ',') || take_word(s, DATE_WORD_FILLER, NULL))
+	while (span_take_byte(s, ',') || take_word(s, DATE_WORD_FILLER, NULL))
 		skip_blanks(s);
 	return s->n < start.n;
 }
@@ -94,14 +85,14 @@ static void
 skip_weekday(struct span *s)
 {
 	struct span start = *s;
-	bool bracket = take_byte(s, '(');
+	bool bracket = span_take_byte(s, '(');
 	bool known = take_word(s, DATE_WORD_WEEKDAY, NULL) ||
 		     (bracket && take_word(s, DATE_WORD_SHORT_WEEKDAY, NULL));
-	if (!known || (bracket && !take_byte(s, ')'))) {
+	if (!known || (bracket && !span_take_byte(s, ')'))) {
 		*s = start;
 		return;
 	}
-	take_byte(s, '.');
+	span_take_byte(s, '.');
 	skip_fillers(s);
 }
 
@@ -147,10 +138,10 @@ take_numeric(struct span *s, struct date *date, unsigned first, bool year_first)
 		return false;
 	unsigned second, third;
 	bool dots = separator == '.';
-	take_byte(s, separator);
+	span_take_byte(s, separator);
 	if (dots)
 		skip_blanks(s);
-	if (!take_number(s, 1, 2, &second) || !take_byte(s, separator))
+	if (!take_number(s, 1, 2, &second) || !span_take_byte(s, separator))
 		goto none;
 	if (dots)
 		skip_blanks(s);
@@ -165,7 +156,7 @@ take_numeric(struct span *s, struct date *date, unsigned first, bool year_first)
 		goto none;
 	}
 	if (dots && s->n && s->p[0] == '.' && !is_digit_at(*s, 1))
-		take_byte(s, '.');
+		span_take_byte(s, '.');
 	return true;
 none:
 	*s = start;
@@ -188,18 +179,18 @@ take_worded(struct span *s, struct date *date, unsigned first, bool year_first)
 {
 	struct span start = *s;
 	skip_ordinal(s);
-	if (!take_byte(s, '-'))
+	if (!span_take_byte(s, '-'))
 		skip_fillers(s);
 	if (!take_word(s, DATE_WORD_MONTH, &date->month))
 		goto none;
-	take_byte(s, '.');
-	if (!take_byte(s, '-'))
+	span_take_byte(s, '.');
+	if (!span_take_byte(s, '-'))
 		skip_fillers(s);
 	unsigned last;
 	if (year_first ? !take_number(s, 1, 2, &last) : !take_year(s, &last))
 		goto none;
 	if (year_first)
-		take_byte(s, '.');
+		span_take_byte(s, '.');
 	date->year = year_first ? first : last;
 	date->day = year_first ? last : first;
 	return true;
@@ -240,9 +231,9 @@ static bool
 take_offset(struct span *s, struct date *date)
 {
 	struct span start = *s;
-	bool minus = take_byte(s, '-');
+	bool minus = span_take_byte(s, '-');
 	unsigned hours, minutes = 0, both;
-	if (!minus && !take_byte(s, '+'))
+	if (!minus && !span_take_byte(s, '+'))
 		return false;
 	struct span digits = *s;
 	if (take_number(s, 4, 4, &both)) {
@@ -253,7 +244,7 @@ take_offset(struct span *s, struct date *date)
 		if (!take_number(s, 2, 2, &hours))
 			goto none;
 		digits = *s;
-		if (!take_byte(s, ':') || !take_number(s, 2, 2, &minutes)) {
+		if (!span_take_byte(s, ':') || !take_number(s, 2, 2, &minutes)) {
 			*s = digits;
 			minutes = 0;
 		}
@@ -275,7 +266,7 @@ take_zone(struct span *s, struct date *date)
 	skip_blanks(s);
 	bool is_z = s->n && s->p[0] == 'Z' && (s->n == 1 || !isalnum((unsigned char)s->p[1]));
 	if (is_z) {
-		take_byte(s, 'Z');
+		span_take_byte(s, 'Z');
 	} else if (take_word(s, DATE_WORD_ZONE, NULL)) {
 		take_offset(s, date);
 	} else if (!take_offset(s, date)) {
@@ -300,10 +291,10 @@ take_clock(struct span *s, struct date *date)
 		return false;
 	char separator = s->p[0];
 	if ((separator != ':' && (separator != '.' || !date->has_day)) ||
-		!take_byte(s, separator) || !take_number(s, 2, 2, &date->minute))
+		!span_take_byte(s, separator) || !take_number(s, 2, 2, &date->minute))
 		return false;
 	struct span minutes = *s;
-	if (take_byte(s, separator) && take_number(s, 2, 2, &date->seconds)) {
+	if (span_take_byte(s, separator) && take_number(s, 2, 2, &date->seconds)) {
 		take_fraction(s, &date->microseconds);
 	} else {
 		date->seconds = 0;
@@ -400,13 +391,13 @@ take_month_first(struct span *s, struct date *date)
 {
 	if (!take_word(s, DATE_WORD_MONTH, &date->month))
 		return false;
-	take_byte(s, '.');
-	if (!take_byte(s, '-'))
+	span_take_byte(s, '.');
+	if (!span_take_byte(s, '-'))
 		skip_fillers(s);
 	if (!take_number(s, 1, 2, &date->day))
 		return false;
 	skip_ordinal(s);
-	if (!take_byte(s, '-'))
+	if (!span_take_byte(s, '-'))
 		skip_fillers(s);
 	struct span behind = *s;
 	if (take_number(s, 4, 4, &date->year))
@@ -476,7 +467,7 @@ skip_last_word(struct span *s, const struct date *date)
 static bool
 take_field(struct span *s, size_t least, size_t most, char behind, unsigned *number)
 {
-	return take_number(s, least, most, number) && take_byte(s, behind);
+	return take_number(s, least, most, number) && span_take_byte(s, behind);
 }
 
 /* The two forms that nearly all dates have, 2015-06-19T03:00:01 and 6/19/2015 3:00:01: read as
@@ -523,7 +514,7 @@ take_pieces(struct span *s, struct date *date)
 	if (date->has_time)
 		return;
 	struct span behind = *s;
-	if (date->has_day && !(is_digit_at(*s, 1) && take_byte(s, 'T')))
+	if (date->has_day && !(is_digit_at(*s, 1) && span_take_byte(s, 'T')))
 		skip_fillers(s);
 	if (!take_time(s, date))
 		*s = behind;
@@ -549,8 +540,8 @@ date_is_last(struct span text, const struct date_memory *memory)
 	if (!take_number(&text, 1, 2, &first) || text.n == 0 || !strchr("/-.", text.p[0]))
 		return false;
 	char separator = text.p[0];
-	return take_byte(&text, separator) && take_number(&text, 1, 2, &second) &&
-	       take_byte(&text, separator) && take_number(&text, 4, 4, &year) && text.n &&
+	return span_take_byte(&text, separator) && take_number(&text, 1, 2, &second) &&
+	       span_take_byte(&text, separator) && take_number(&text, 4, 4, &year) && text.n &&
 	       text.p[0] == ' ' && first == memory->first && second == memory->second &&
 	       year == (memory->year[0] | (unsigned)memory->year[1] << 8);
 }

@@ -133,15 +133,6 @@ skip_rest(struct lines *lines)
 	return ended;
 }
 
-static size_t
-count_digits(struct span s, size_t most)
-{
-	size_t n = 0;
-	while (n < s.n && n < most && isdigit((unsigned char)s.p[n]))
-		n++;
-	return n;
-}
-
 /* `COUNT <PRI>1 ` at the start of the file or behind another such line: where the message ends that
  * is counted. 0 where none stands there, or one that is over the limit. */
 static size_t
@@ -151,12 +142,12 @@ counted_end(const struct lines *lines)
 	if (!is_expected || lines->unit != 1)
 		return 0;
 	struct span s = span_from(lines->bytes, lines->place);
-	size_t digits = count_digits(s, COUNT_DIGITS), length = 0;
+	size_t digits = span_digits(s, COUNT_DIGITS), length = 0;
 	for (size_t i = 0; i < digits; i++)
 		length = length * 10 + (size_t)(s.p[i] - '0');
 	length += digits + 1;
 	struct span behind = span_from(s, digits);
-	size_t priority = count_digits(span_from(behind, 2), 3);
+	size_t priority = span_digits(span_from(behind, 2), 3);
 	if (digits == 0 || priority == 0 || !span_has_prefix(behind, SPAN(" <")) ||
 		!span_has_prefix(span_from(behind, 2 + priority), SPAN(">1 ")))
 		return 0;

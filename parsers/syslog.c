@@ -5,34 +5,16 @@
 
 #include <ctype.h>
 
-static bool
-take_byte(struct span *s, char byte)
-{
-	if (s->n == 0 || s->p[0] != byte)
-		return false;
-	*s = span_from(*s, 1);
-	return true;
-}
-
-static size_t
-count_digits(struct span s, size_t most)
-{
-	size_t n = 0;
-	while (n < s.n && n < most && isdigit((unsigned char)s.p[n]))
-		n++;
-	return n;
-}
-
 /* `<PRI>` */
 static bool
 take_priority(struct span *s)
 {
 	struct span rest = span_from(*s, 1);
-	size_t n = count_digits(rest, 3);
+	size_t n = span_digits(rest, 3);
 	if (s->n == 0 || s->p[0] != '<' || n == 0)
 		return false;
 	rest = span_from(rest, n);
-	if (!take_byte(&rest, '>'))
+	if (!span_take_byte(&rest, '>'))
 		return false;
 	*s = rest;
 	return true;
@@ -70,14 +52,14 @@ skip_tag(struct span s)
 	if (n == 0 || !isalnum((unsigned char)s.p[0]))
 		return s;
 	struct span rest = span_from(s, n);
-	if (take_byte(&rest, '[')) {
+	if (span_take_byte(&rest, '[')) {
 		const char *close = rest.n ? memchr(rest.p, ']', rest.n < 32 ? rest.n : 32) : NULL;
 		if (!close)
 			return s;
 		rest = span_from(rest, (size_t)(close - rest.p) + 1);
 	}
-	bool colon = take_byte(&rest, ':');
-	take_byte(&rest, ' ');
+	bool colon = span_take_byte(&rest, ':');
+	span_take_byte(&rest, ' ');
 	return colon || frame_is_service(rest) ? rest : s;
 }
 
@@ -179,7 +161,7 @@ is_stamp(struct span s)
 static bool
 take_digits(struct span *s, size_t most, char behind)
 {
-	size_t n = count_digits(*s, most);
+	size_t n = span_digits(*s, most);
 	if (n == 0 || n == s->n || s->p[n] != behind)
 		return false;
 	*s = span_from(*s, n + 1);
@@ -193,7 +175,7 @@ month_stamp_length(struct span line)
 	struct span s = skip_blanks(span_from(line, 3)), year;
 	if (!take_digits(&s, 2, ' '))
 		return 0;
-	if (count_digits(s, 5) == 4 && !take_digits(&s, 4, ' '))
+	if (span_digits(s, 5) == 4 && !take_digits(&s, 4, ' '))
 		return 0;
 	if (!take_digits(&s, 2, ':') || !take_digits(&s, 2, ':'))
 		return 0;
@@ -203,7 +185,7 @@ month_stamp_length(struct span line)
 	if (!take_digits(&s, 9, ' '))
 		return 0;
 	year = s;
-	if (count_digits(s, 5) == 4 && take_digits(&year, 4, ' '))
+	if (span_digits(s, 5) == 4 && take_digits(&year, 4, ' '))
 		s = year;
 	return line.n - s.n - 1;
 }
@@ -236,14 +218,14 @@ take_parameter(struct span *s, struct span *name, struct span *value)
 		return false;
 	*name = span_first(*s, (size_t)(equals - s->p));
 	struct span rest = span_from(*s, name->n + 1);
-	if (!take_byte(&rest, '"'))
+	if (!span_take_byte(&rest, '"'))
 		return false;
 	size_t n = 0;
 	while (n < rest.n && rest.p[n] != '"')
 		n += rest.p[n] == '\\' && n + 1 < rest.n ? 2 : 1;
 	*value = span_first(rest, n);
 	*s = span_from(rest, n);
-	return take_byte(s, '"');
+	return span_take_byte(s, '"');
 }
 
 static struct span
@@ -276,21 +258,21 @@ use_parameter(struct span id, struct span name, struct span value, struct envelo
 static bool
 take_structured(struct span *s, struct envelope_scratch *scratch, struct envelope *envelope)
 {
-	if (take_byte(s, '-'))
+	if (span_take_byte(s, '-'))
 		return true;
 	bool any = false;
-	while (take_byte(s, '[')) {
+	while (span_take_byte(s, '[')) {
 		size_t n = 0;
 		while (n < s->n && s->p[n] != ' ' && s->p[n] != ']')
 			n++;
 		struct span id = span_first(*s, n), name, value;
 		*s = span_from(*s, n);
-		while (take_byte(s, ' ')) {
+		while (span_take_byte(s, ' ')) {
 			if (!take_parameter(s, &name, &value))
 				return false;
 			use_parameter(id, name, value, scratch, envelope);
 		}
-		if (!take_byte(s, ']'))
+		if (!span_take_byte(s, ']'))
 			return false;
 		any = true;
 	}
@@ -301,9 +283,9 @@ take_structured(struct span *s, struct envelope_scratch *scratch, struct envelop
 static void
 skip_count(struct span *s)
 {
-	size_t n = count_digits(*s, 7);
+	size_t n = span_digits(*s, 7);
 	struct span rest = span_from(*s, n);
-	if (n && take_byte(&rest, ' ') && rest.n && rest.p[0] == '<')
+	if (n && span_take_byte(&rest, ' ') && rest.n && rest.p[0] == '<')
 		*s = rest;
 }
 
@@ -323,7 +305,7 @@ syslog_parse_ietf(struct span line, const struct envelope_question *question,
 	if (!is_header || (!has_time && !span_equal(stamp, SPAN("-"))))
 		return false;
 	envelope->host = span_equal(host, SPAN("-")) ? span_first(host, 0) : host;
-	if (!take_structured(&rest, scratch, envelope) || (rest.n && !take_byte(&rest, ' ')))
+	if (!take_structured(&rest, scratch, envelope) || (rest.n && !span_take_byte(&rest, ' ')))
 		return false;
 	if (span_has_prefix(rest, SPAN("\xef\xbb\xbf")))
 		rest = span_from(rest, 3);

@@ -51,28 +51,19 @@ take_number(struct span *s, int least, int most, int64_t *number)
 	return n > 0 && *number >= least && *number <= most;
 }
 
-static bool
-take_byte(struct span *s, char byte)
-{
-	if (s->n == 0 || s->p[0] != byte)
-		return false;
-	*s = span_from(*s, 1);
-	return true;
-}
-
 /* [+-]h[h][:mm[:ss]], up to a week as version 3 allows. */
 static bool
 take_hours(struct span *s, int64_t *seconds)
 {
-	bool minus = take_byte(s, '-');
+	bool minus = span_take_byte(s, '-');
 	if (!minus)
-		take_byte(s, '+');
+		span_take_byte(s, '+');
 	int64_t hours, minutes = 0, rest = 0;
 	if (!take_number(s, 0, 167, &hours))
 		return false;
-	if (take_byte(s, ':') && !take_number(s, 0, 59, &minutes))
+	if (span_take_byte(s, ':') && !take_number(s, 0, 59, &minutes))
 		return false;
-	if (s->n && s->p[0] == ':' && (take_byte(s, ':'), !take_number(s, 0, 59, &rest)))
+	if (s->n && s->p[0] == ':' && (span_take_byte(s, ':'), !take_number(s, 0, 59, &rest)))
 		return false;
 	*seconds = (hours * 3600 + minutes * 60 + rest) * (minus ? -1 : 1);
 	return true;
@@ -82,11 +73,11 @@ static bool
 take_name(struct span *s)
 {
 	size_t n = 0;
-	if (take_byte(s, '<')) {
+	if (span_take_byte(s, '<')) {
 		while (n < s->n && s->p[n] != '>')
 			n++;
 		*s = span_from(*s, n);
-		return take_byte(s, '>');
+		return span_take_byte(s, '>');
 	}
 	while (n < s->n && ((s->p[n] | 0x20) >= 'a' && (s->p[n] | 0x20) <= 'z'))
 		n++;
@@ -98,9 +89,9 @@ static bool
 take_rule(struct span *s, struct change_rule *rule)
 {
 	int64_t month = 0, week = 0, day;
-	rule->form = take_byte(s, 'M') ? 'M' : take_byte(s, 'J') ? 'J' : 'N';
-	if (rule->form == 'M' && !(take_number(s, 1, 12, &month) && take_byte(s, '.') &&
-					 take_number(s, 1, 5, &week) && take_byte(s, '.')))
+	rule->form = span_take_byte(s, 'M') ? 'M' : span_take_byte(s, 'J') ? 'J' : 'N';
+	if (rule->form == 'M' && !(take_number(s, 1, 12, &month) && span_take_byte(s, '.') &&
+					 take_number(s, 1, 5, &week) && span_take_byte(s, '.')))
 		return false;
 	int least = rule->form == 'J' ? 1 : 0, most = rule->form == 'M' ? 6 : 365;
 	if (!take_number(s, least, most, &day))
@@ -109,7 +100,7 @@ take_rule(struct span *s, struct change_rule *rule)
 	rule->week = (int)week;
 	rule->day = (int)day;
 	rule->time = 7200;
-	return !take_byte(s, '/') || take_hours(s, &rule->time);
+	return !span_take_byte(s, '/') || take_hours(s, &rule->time);
 }
 
 /* POSIX's TZ: std offset [dst [offset] , start , end]. Its offsets count west. */
@@ -132,8 +123,8 @@ parse_footer(struct span s, struct footer *footer)
 			return false;
 		footer->summer_offset = -footer->summer_offset;
 	}
-	return take_byte(&s, ',') && take_rule(&s, &footer->start) && take_byte(&s, ',') &&
-	       take_rule(&s, &footer->end) && s.n == 0;
+	return span_take_byte(&s, ',') && take_rule(&s, &footer->start) &&
+	       span_take_byte(&s, ',') && take_rule(&s, &footer->end) && s.n == 0;
 }
 
 static bool
@@ -273,7 +264,7 @@ parse_content(struct zone *zone, struct span content)
 		return false;
 	struct span rest = span_from(content, HEADER + size);
 	const char *end;
-	if (take_byte(&rest, '\n') && rest.n && (end = memchr(rest.p, '\n', rest.n)) != NULL &&
+	if (span_take_byte(&rest, '\n') && rest.n && (end = memchr(rest.p, '\n', rest.n)) != NULL &&
 		end > rest.p)
 		return parse_footer(span_first(rest, (size_t)(end - rest.p)), &zone->footer);
 	return true;

@@ -50,6 +50,26 @@ span_has_prefix(struct span s, struct span prefix)
 	return s.n >= prefix.n && span_equal(span_first(s, prefix.n), prefix);
 }
 
+/* Goes on behind the byte where s begins with it. */
+static inline bool
+span_take_byte(struct span *s, char byte)
+{
+	if (s->n == 0 || s->p[0] != byte)
+		return false;
+	*s = span_from(*s, 1);
+	return true;
+}
+
+/* How many digits s begins with, at most so many. */
+static inline size_t
+span_digits(struct span s, size_t most)
+{
+	size_t n = 0;
+	while (n < s.n && n < most && s.p[n] >= '0' && s.p[n] <= '9')
+		n++;
+	return n;
+}
+
 /* As span_equal and span_has_prefix, with ASCII letters compared without case. */
 bool
 span_equal_nocase(struct span a, struct span b);
