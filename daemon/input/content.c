@@ -1,25 +1,14 @@
 #include "daemon/input/content.h"
 
+#include "daemon/input/object.h"
+
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 static ssize_t
 read_fd(void *owner, void *bytes, size_t n, uint64_t at)
 {
-	size_t got = 0;
-	while (got < n) {
-		ssize_t more =
-			pread(*(int *)owner, (char *)bytes + got, n - got, (off_t)(at + got));
-		if (more < 0 && errno == EINTR)
-			continue;
-		if (more < 0)
-			return -1;
-		if (more == 0)
-			break;
-		got += (size_t)more;
-	}
-	return (ssize_t)got;
+	return object_read(*(int *)owner, bytes, n, at);
 }
 
 struct content_source
@@ -197,7 +186,7 @@ content_glance(int fd, const struct position *position)
 	uint8_t bytes[PROOF_HEAD];
 	if (position->offset == 0)
 		return CONTENT_WHOLE;
-	ssize_t got = read_fd(&fd, bytes, position->head_length, 0);
+	ssize_t got = object_read(fd, bytes, position->head_length, 0);
 	if (got < 0)
 		return CONTENT_UNREADABLE;
 	if (got == 0)
@@ -206,8 +195,8 @@ content_glance(int fd, const struct position *position)
 		return CONTENT_DIFFERS;
 	if ((size_t)got < position->head_length)
 		return CONTENT_BEGINNING;
-	got = read_fd(
-		&fd, bytes, position->anchor_length, position->offset - position->anchor_length);
+	got = object_read(
+		fd, bytes, position->anchor_length, position->offset - position->anchor_length);
 	if (got < 0)
 		return CONTENT_UNREADABLE;
 	if ((size_t)got < position->anchor_length)
@@ -220,7 +209,8 @@ content_is_edited(int fd, const struct position *position)
 {
 	uint8_t bytes[LEDGER_CHUNK];
 	size_t n = position->anchor_length;
-	return position->offset > n && read_fd(&fd, bytes, n, position->offset - n) == (ssize_t)n &&
+	return position->offset > n &&
+	       object_read(fd, bytes, n, position->offset - n) == (ssize_t)n &&
 	       content_is_anchored(position, bytes);
 }
 
@@ -258,7 +248,7 @@ content_skip(struct position *position, int fd, uint64_t offset)
 {
 	uint8_t bytes[PROOF_STEPS];
 	size_t n = (size_t)least(offset, PROOF_STEPS);
-	ssize_t got = read_fd(&fd, bytes, n, 0);
+	ssize_t got = object_read(fd, bytes, n, 0);
 	if (got < 0)
 		return false;
 	errno = ENODATA;
@@ -268,7 +258,7 @@ content_skip(struct position *position, int fd, uint64_t offset)
 	set_head(position, bytes, (size_t)least(n, PROOF_HEAD));
 	set_steps(position, bytes, 0, PROOF_HEAD, n);
 	n = (size_t)least(offset, LEDGER_CHUNK);
-	got = read_fd(&fd, bytes, n, offset - n);
+	got = object_read(fd, bytes, n, offset - n);
 	if (got < 0 || (size_t)got < n)
 		return false;
 	position->offset = offset;

@@ -160,6 +160,23 @@ object_open_key(int folder, const struct object_key *key)
 	return open_by_handle_at(folder, &u.handle, OPEN_FLAGS);
 }
 
+ssize_t
+object_read(int fd, void *bytes, size_t n, uint64_t at)
+{
+	size_t got = 0;
+	while (got < n) {
+		ssize_t more = pread(fd, (char *)bytes + got, n - got, (off_t)(at + got));
+		if (more < 0 && errno == EINTR)
+			continue;
+		if (more < 0)
+			return -1;
+		if (more == 0)
+			break;
+		got += (size_t)more;
+	}
+	return (ssize_t)got;
+}
+
 /*
  * A writer that opens the file between the two calls breaks the lease, and the kernel says so by a
  * signal: one that is ignored where nobody asked for it.

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /*
  * An object is what a name stands for: a file on its file system, whatever it is called. Its key
@@ -75,6 +76,10 @@ object_open(const char *path);
  * with errno set: EPERM without CAP_DAC_READ_SEARCH, ESTALE where it is gone. */
 int
 object_open_key(int folder, const struct object_key *key);
+
+/* As pread(2), until all `n` bytes are there or the file ends. */
+ssize_t
+object_read(int fd, void *bytes, size_t n, uint64_t at);
 
 /* Whether anybody on this host has it open for writing: asked by a lease, given back at once. */
 enum object_writers {

@@ -112,23 +112,6 @@ on_record(void *owner, const struct record *record)
 		add_sighting(reading, record, site);
 }
 
-static ssize_t
-read_window(struct follow *follow, int fd, uint64_t at, size_t room)
-{
-	size_t got = 0;
-	while (got < room) {
-		ssize_t more = pread(fd, follow->buffer + got, room - got, (off_t)(at + got));
-		if (more < 0 && errno == EINTR)
-			continue;
-		if (more < 0)
-			return -1;
-		if (more == 0)
-			break;
-		got += (size_t)more;
-	}
-	return (ssize_t)got;
-}
-
 static size_t
 without_nuls(struct span bytes)
 {
@@ -152,7 +135,7 @@ find_text(struct follow *follow, int fd, uint64_t from)
 			from = (uint64_t)at;
 		else if (at < 0 && errno == ENXIO)
 			return NO_TEXT;
-		ssize_t got = read_window(follow, fd, from, follow->room);
+		ssize_t got = object_read(fd, follow->buffer, follow->room, from);
 		if (got < 0)
 			return TEXT_UNREADABLE;
 		if (got == 0)
@@ -254,7 +237,7 @@ read_behind_anchor(
 	const struct position *position = &generation->position;
 	size_t before = position->anchor_length;
 	size_t room = before + follow->room - LEDGER_CHUNK;
-	ssize_t got = read_window(follow, generation->fd, position->offset - before, room);
+	ssize_t got = object_read(generation->fd, follow->buffer, room, position->offset - before);
 	if (got < 0)
 		return TAIL_FAILED;
 	if ((size_t)got < before || (before && !content_is_anchored(position, follow->buffer)))
