@@ -24,13 +24,16 @@ const char *const STORE_SQL[STATEMENTS] = {
 	[SQL_FORGET_POSITION] = "DELETE FROM position WHERE input = ?1 AND generation = ?2",
 	[SQL_PUT_LEDGER] = "INSERT OR REPLACE INTO ledger VALUES (?1, ?2, ?3, ?4)",
 	[SQL_FORGET_LEDGER] = "DELETE FROM ledger WHERE input = ?1 AND generation = ?2",
-	[SQL_PUT_SITE] = "INSERT OR REPLACE INTO site VALUES (?1, ?2)",
-	[SQL_PUT_INCIDENT] = "INSERT INTO incident VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+	[SQL_PUT_SITE] = "INSERT INTO site (name, saved) VALUES (?1, ?2)"
+			 " ON CONFLICT (name) DO UPDATE SET saved = ?2",
+	[SQL_PUT_INCIDENT] = "INSERT INTO incident VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
 			     " ON CONFLICT (id) DO UPDATE SET site = ?2, kind = ?3,"
 			     " started_at = ?4, ended_at = ?5, resolution = ?6, cause = ?7,"
 			     " occurrences = ?8",
-	[SQL_PUT_EVIDENCE] = "INSERT INTO evidence VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-	[SQL_FORGET_EVIDENCE] = "DELETE FROM evidence WHERE incident = ?1",
+	[SQL_PUT_EVIDENCE] = "INSERT INTO evidence VALUES ((SELECT number FROM incident WHERE"
+			     " id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[SQL_FORGET_EVIDENCE] = "DELETE FROM evidence WHERE incident ="
+				" (SELECT number FROM incident WHERE id = ?1)",
 	[SQL_PUT_ALERT] = "INSERT OR REPLACE INTO alert VALUES (?1, ?2, ?3, ?4)",
 	[SQL_PUT_DELIVERY] = "INSERT OR IGNORE INTO delivery VALUES (?1, ?2, ?3, 0, ?4, NULL)",
 	[SQL_CHANGE_DELIVERY] = "UPDATE delivery SET state = ?3, attempts = ?4, created_at = ?5,"
@@ -55,7 +58,8 @@ const char *const STORE_SQL[STATEMENTS] = {
 			     " occurrences FROM incident WHERE kind = ?1 AND ended_at IS NULL"
 			     " ORDER BY started_at, id",
 	[SQL_EACH_EVIDENCE] = "SELECT event, time, read_at, file, offset, text, digest"
-			      " FROM evidence WHERE incident = ?1 ORDER BY place",
+			      " FROM evidence WHERE incident ="
+			      " (SELECT number FROM incident WHERE id = ?1) ORDER BY place",
 	[SQL_READ_ALERT] = "SELECT document FROM alert WHERE serial = ?1",
 	[SQL_LAST_SERIAL] = "SELECT seq FROM sqlite_sequence WHERE name = 'alert'",
 	[SQL_PRUNE_INCIDENTS] =

@@ -903,6 +903,65 @@ t23_a_small_disk_is_left_to_others(void **state)
 	umount(directory);
 }
 
+/* The tables of version 1 that version 2 changed. */
+static const char VERSION_1[] =
+	"DROP TABLE site; DROP TABLE evidence; DROP TABLE incident;"
+	"CREATE TABLE site (name TEXT PRIMARY KEY NOT NULL, saved TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE incident ("
+	"  id TEXT PRIMARY KEY NOT NULL, site TEXT NOT NULL, kind TEXT NOT NULL,"
+	"  started_at INTEGER NOT NULL, ended_at INTEGER, resolution TEXT, cause TEXT,"
+	"  occurrences INTEGER NOT NULL);"
+	"CREATE INDEX incident_by_site ON incident (site, started_at);"
+	"CREATE INDEX incident_by_time ON incident (started_at);"
+	"CREATE TABLE evidence ("
+	"  incident TEXT NOT NULL, place INTEGER NOT NULL, event TEXT NOT NULL, time INTEGER,"
+	"  read_at INTEGER NOT NULL, file TEXT, offset INTEGER NOT NULL, text TEXT,"
+	"  digest BLOB NOT NULL, PRIMARY KEY (incident, place)) WITHOUT ROWID;"
+	"CREATE TRIGGER evidence_goes AFTER DELETE ON incident"
+	" BEGIN DELETE FROM evidence WHERE incident = old.id; END;"
+	"INSERT INTO site VALUES ('CM02', '{two}'), ('CM01', '{one}');"
+	"INSERT INTO incident VALUES"
+	" ('b', 'CM02', 'sync_failing', 20, 30, 'quiet', '407', 4),"
+	" ('a', 'CM01', 'certificate_expired', 10, NULL, NULL, NULL, 2);"
+	"INSERT INTO evidence VALUES"
+	" ('a', 1, 'sync_forbidden', 12, 13, '/x', 9, 'two', zeroblob(16)),"
+	" ('a', 0, 'enroll_rejected', NULL, 11, '/x', 5, 'one', zeroblob(16));"
+	"PRAGMA user_version = 1";
+
+static void
+t24_a_store_of_version_1_is_taken_over_whole(void **state)
+{
+	(void)state;
+	static const char B[] = "b CM02 sync_failing 20 quiet 407 4;";
+	store_close(open_as(STORE_CREATED));
+	write_file("version-1", VERSION_1);
+	shell("sqlite3 '%s/aiwatch.db' <'%s/version-1'", directory, directory);
+	struct store *store = open_as(STORE_EXISTING);
+	assert_false(store_has_lost(store));
+	assert_sites(store, "{one};{two};");
+	char *text = incidents(store, NULL, 10);
+	assert_memory_equal(text, B, strlen(B));
+	assert_string_equal(text + strlen(B), "a CM01 certificate_expired 10 lasts - 2"
+					      " [enroll_rejected -1 /x:5 one 00]"
+					      " [sync_forbidden 12 /x:9 two 00];");
+	free(text);
+	put_site(store, "CM02", "{2}", true);
+	put_incident(store, &(struct incident){.id = "a",
+				    .site = (char *)"CM01",
+				    .kind = ALERT_CERTIFICATE_EXPIRED,
+				    .started_at = 10,
+				    .ended_at = 40,
+				    .resolution = RESOLUTION_RECOVERED,
+				    .occurrences = 3});
+	store_close(store);
+	store = open_as(STORE_EXISTING);
+	assert_sites(store, "{one};{2};");
+	text = incidents(store, "CM01", 10);
+	assert_string_equal(text, "a CM01 certificate_expired 10 recovered - 3;");
+	free(text);
+	store_close(store);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 
 int
@@ -932,6 +991,7 @@ main(void)
 		TEST(t21_a_database_that_comes_later_is_set_aside_not_written_over),
 		TEST(t22_the_log_gets_its_room_where_the_disk_has_plenty),
 		TEST(t23_a_small_disk_is_left_to_others),
+		TEST(t24_a_store_of_version_1_is_taken_over_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
