@@ -45,15 +45,15 @@ struct transition {
 /* One stretch of trouble of a site: what the history is made of. Texts owned. */
 struct incident {
 	char id[ALERT_ID_TEXT]; /* of its first firing alert */
-	char *site;
 	enum alert_kind kind;
+	char *site;
 	int64_t started_at;
 	int64_t ended_at; /* TIME_NONE while it lasts */
-	enum resolution resolution;
 	char *cause;
 	uint64_t occurrences;
 	struct evidence *evidence; /* may be NULL while there is none */
 	size_t evidence_count;
+	enum resolution resolution;
 };
 
 void

@@ -10,8 +10,9 @@
 struct site *
 site_new(const char *name)
 {
-	struct site *site = mem_new(sizeof *site);
-	site->name = mem_text(name);
+	size_t n = strlen(name) + 1;
+	struct site *site = mem_new(sizeof *site + n);
+	memcpy(site->name, name, n);
 	site->since = TIME_NONE;
 	site->last_event_at = TIME_NONE;
 	site->last_time = TIME_NONE;
@@ -44,7 +45,6 @@ site_free(struct site *site)
 		alert_fini(&site->kept[i]);
 	free(site->kept);
 	free(site->silence_reason);
-	free(site->name);
 	free(site);
 }
 

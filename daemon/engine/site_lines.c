@@ -49,7 +49,6 @@ line_new(const struct sighting *sighting)
 	struct line *line = mem_new(sizeof *line);
 	*line = (struct line){
 		.references = 1,
-		.event = sighting->event,
 		.backlog = sighting->backlog,
 		.evidence = {.event = sighting->event,
 			.time = sighting->time,
@@ -135,8 +134,8 @@ read_enroll(const struct turn *turn, const struct line *line)
 	struct reading reading = {0};
 	if (is_one_attempt(attempts, attempts->sync, line, window) && !attempts->sync->taken)
 		reading.partner = attempts->sync;
-	bool forbidden = reading.partner && is_forbidden(attempts->sync->event);
-	if (line->event == EVENT_ENROLL_FAILED) {
+	bool forbidden = reading.partner && is_forbidden(attempts->sync->evidence.event);
+	if (line->evidence.event == EVENT_ENROLL_FAILED) {
 		reading.input = INPUT_ENROLL_FAILED;
 		reading.kind = forbidden ? ALERT_CERTIFICATE_SUSPECT : ALERT_SYNC_FAILING;
 		return reading;
@@ -160,12 +159,12 @@ read_sync(const struct turn *turn, const struct line *line)
 	struct reading reading = {.input = INPUT_SYNC_FAILED, .kind = ALERT_SYNC_FAILING};
 	if (is_one_attempt(attempts, attempts->enroll, line, window) && !attempts->enroll->taken)
 		reading.partner = attempts->enroll;
-	if (!is_forbidden(line->event))
+	if (!is_forbidden(line->evidence.event))
 		return reading;
 	if (is_one_attempt(attempts, attempts->rejected, line, window))
 		reading.pair = attempts->rejected;
 	reading.kind = reading.pair ? ALERT_CERTIFICATE_EXPIRED : ALERT_CERTIFICATE_SUSPECT;
-	if (line->event == EVENT_SYNC_FORBIDDEN)
+	if (line->evidence.event == EVENT_SYNC_FORBIDDEN)
 		reading.input = reading.pair ? INPUT_SYNC_FORBIDDEN_PAIR : INPUT_SYNC_FORBIDDEN;
 	else
 		reading.input = reading.pair ? INPUT_REPORTED_BAD_PAIR : INPUT_REPORTED_BAD;
@@ -197,7 +196,7 @@ says_bad_certificate(const struct sighting *sighting)
 static struct reading
 read_line(const struct turn *turn, const struct line *line, bool is_report)
 {
-	switch (line->event) {
+	switch (line->evidence.event) {
 	case EVENT_ENROLL_REJECTED:
 	case EVENT_ENROLL_FAILED:
 		return read_enroll(turn, line);
@@ -210,16 +209,17 @@ read_line(const struct turn *turn, const struct line *line, bool is_report)
 static void
 keep(struct attempts *attempts, struct line *line, const struct reading *reading)
 {
-	bool is_enroll = line->event == EVENT_ENROLL_REJECTED || line->event == EVENT_ENROLL_FAILED;
+	bool is_enroll = line->evidence.event == EVENT_ENROLL_REJECTED ||
+			 line->evidence.event == EVENT_ENROLL_FAILED;
 	line->kind = reading->kind;
 	if (reading->partner)
 		reading->partner->taken = line->taken = true;
 	if (!is_enroll)
 		attempts->syncs++;
 	line->syncs = attempts->syncs;
-	if (line->event == EVENT_ENROLL_REJECTED)
+	if (line->evidence.event == EVENT_ENROLL_REJECTED)
 		line_put(&attempts->rejected, line);
-	if (is_forbidden(line->event))
+	if (is_forbidden(line->evidence.event))
 		line_put(&attempts->forbidden, line);
 	line_put(is_enroll ? &attempts->enroll : &attempts->sync, line);
 }
@@ -261,8 +261,8 @@ site_take_failure(const struct turn *turn, const struct sighting *sighting)
 	if (!site->attempts)
 		site->attempts = mem_new(sizeof *site->attempts);
 	struct attempts *attempts = site->attempts;
-	bool is_report =
-		line->event == EVENT_CERTIFICATE_REPORTED && !says_bad_certificate(sighting);
+	bool is_report = line->evidence.event == EVENT_CERTIFICATE_REPORTED &&
+			 !says_bad_certificate(sighting);
 	struct reading reading = read_line(turn, line, is_report);
 	if (site->state == SITE_EXPIRED)
 		reading.kind = ALERT_CERTIFICATE_EXPIRED;

@@ -10,8 +10,7 @@
 
 /* One line of an attempt, kept as long as another may pair with it. */
 struct line {
-	unsigned references;
-	enum event_kind event;
+	uint16_t references; /* at most as many as there are places */
 	bool backlog;
 	bool taken;	      /* its attempt has both its lines */
 	enum alert_kind kind; /* of trouble that its attempt was counted to */
@@ -66,7 +65,6 @@ struct holds {
 };
 
 struct site {
-	char *name;
 	enum site_state state;
 	enum site_state previous;
 	int64_t since;
@@ -84,6 +82,7 @@ struct site {
 	char *silence_reason;
 	struct alert *kept; /* resolutions that wait until the site may speak again */
 	size_t kept_count;
+	char name[];
 };
 
 enum site_input {

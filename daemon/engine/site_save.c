@@ -313,7 +313,6 @@ load_line(
 	struct line *line = *place = mem_new(sizeof *line);
 	line->references = 1;
 	return load_evidence(object, &line->evidence, err) &&
-	       json_read_event(object, "event", &line->event, err) &&
 	       json_read_flag(object, "backlog", &line->backlog, err) &&
 	       json_read_flag(object, "taken", &line->taken, err) &&
 	       json_read_kind(object, "kind", &line->kind, err) &&
