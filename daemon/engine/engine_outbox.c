@@ -46,8 +46,35 @@ engine_post_alarms(struct engine *engine, int64_t now)
 			log_warning("%s", alert.summary);
 		engine->counters.alerts[ALERT_AIWATCH][alert.firing]++;
 		outbox_post_others(engine->outbox, &alert, now, alarm.sink);
+		upkeep_note(engine->upkeep, &alert, clock_monotonic());
 		alert_fini(&alert);
 	}
+}
+
+struct round {
+	int64_t now;
+	void (*visit)(void *visitor, const struct alert *alert);
+	void *visitor;
+};
+
+static void
+visit_alarm(void *owner, const struct outbox_alarm *alarm)
+{
+	const struct round *round = owner;
+	struct alert alert = alert_of(alarm, round->now);
+	round->visit(round->visitor, &alert);
+	alert_fini(&alert);
+}
+
+void
+engine_each_standing(void *owner, int64_t now,
+	void (*visit)(void *visitor, const struct alert *alert), void *visitor)
+{
+	const struct engine *engine = owner;
+	struct round round = {now, visit, visitor};
+	correlate_each_standing(engine->correlate, now, visit, visitor);
+	alarms_each_standing(engine->alarms, now, visit, visitor);
+	outbox_each_alarm(engine->outbox, visit_alarm, &round);
 }
 
 /* ---- what the verb `outbox` asks ---- */

@@ -171,6 +171,10 @@ engine_on_saved_alarm(void *owner, const struct incident *incident);
  * none any more; and the verb `outbox`. */
 void
 engine_post_alarms(struct engine *engine, int64_t now);
+/* All that stands, of sites, of the watcher and of sinks: an upkeep_standing. */
+void
+engine_each_standing(void *owner, int64_t now,
+	void (*visit)(void *visitor, const struct alert *alert), void *visitor);
 json_t *
 engine_answer_outbox(struct engine *engine, const json_t *request);
 

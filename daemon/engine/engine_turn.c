@@ -199,7 +199,7 @@ end_turn(struct engine *engine, bool has_only_read)
 	if (!has_only_read || has_news || !may_wait(engine))
 		commit(engine);
 	outbox_tick(engine->outbox, now, clock_monotonic());
-	upkeep_tick(engine->upkeep, engine->correlate, engine->alarms, now, clock_monotonic());
+	upkeep_tick(engine->upkeep, engine_each_standing, engine, now, clock_monotonic());
 	arm_timers(engine);
 }
 

@@ -476,6 +476,24 @@ outbox_next_alarm(struct outbox *outbox, struct outbox_alarm *alarm)
 	return false;
 }
 
+void
+outbox_each_alarm(const struct outbox *outbox,
+	void (*visit)(void *owner, const struct outbox_alarm *alarm), void *owner)
+{
+	for (size_t i = 0; i < outbox->outlet_count; i++) {
+		const struct outlet *outlet = outbox->outlets[i];
+		const struct row *first = outlet->dead;
+		struct outbox_alarm alarm = {
+			.sink = outlet->name,
+			.first_id = outlet->alarm_id,
+			.first_at = outlet->alarm_at,
+			.error = first && first->last_error ? first->last_error->text : NULL,
+		};
+		if (first && outlet->alarm_id[0])
+			visit(owner, &alarm);
+	}
+}
+
 static size_t
 bytes_of(const struct alert *alert)
 {

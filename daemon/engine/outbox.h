@@ -90,6 +90,11 @@ struct outbox_alarm {
 bool
 outbox_next_alarm(struct outbox *outbox, struct outbox_alarm *alarm);
 
+/* Those that were told, or taken to have been, and are not over. */
+void
+outbox_each_alarm(const struct outbox *outbox,
+	void (*visit)(void *owner, const struct outbox_alarm *alarm), void *owner);
+
 /*
  * Sets the postings, changed and done of `changes` to what is to be stored; it stays valid until
  * outbox_saved. outbox_has_changes tells whether there is a reason for a transaction: something

@@ -157,13 +157,12 @@ repeat(void *owner, const struct alert *alert)
 }
 
 static void
-repeat_all(struct upkeep *upkeep, const struct correlate *correlate, const struct alarms *alarms,
-	int64_t now, int64_t monotonic)
+repeat_all(
+	struct upkeep *upkeep, upkeep_standing *each, void *owner, int64_t now, int64_t monotonic)
 {
 	struct round round = {.upkeep = upkeep};
 	struct closed *closed, *after;
-	alarms_each_standing(alarms, now, repeat, &round);
-	correlate_each_standing(correlate, now, repeat, &round);
+	each(owner, now, repeat, &round);
 	if (round.said > STANDING_MAX && !upkeep->too_many)
 		log_warning("%zu alerts stand; only %d of them are said again each minute",
 			round.said, STANDING_MAX);
@@ -220,8 +219,8 @@ beat(const struct upkeep *upkeep, struct hearer *hearer, int64_t now)
 }
 
 void
-upkeep_tick(struct upkeep *upkeep, const struct correlate *correlate, const struct alarms *alarms,
-	int64_t now, int64_t monotonic)
+upkeep_tick(
+	struct upkeep *upkeep, upkeep_standing *each, void *owner, int64_t now, int64_t monotonic)
 {
 	for (size_t i = 0; i < upkeep->count; i++) {
 		struct hearer *hearer = &upkeep->hearers[i];
@@ -234,5 +233,5 @@ upkeep_tick(struct upkeep *upkeep, const struct correlate *correlate, const stru
 	if (upkeep->repeat_due == TIME_NONE || upkeep->repeat_due > monotonic)
 		return;
 	upkeep->repeat_due = monotonic + UPKEEP_INTERVAL;
-	repeat_all(upkeep, correlate, alarms, now, monotonic);
+	repeat_all(upkeep, each, owner, now, monotonic);
 }

@@ -1,16 +1,14 @@
 #ifndef AIWATCH_ENGINE_UPKEEP_H
 #define AIWATCH_ENGINE_UPKEEP_H
 
-#include "daemon/engine/alarms.h"
-#include "daemon/engine/correlate.h"
+#include "daemon/engine/alert.h"
 #include "daemon/sink/sink.h"
 
 /*
  * Upkeep: what sinks are told without anything having happened. Some receivers forget: they are
  * told each minute what stands, and for five minutes what was resolved (sink_repeats). Others wait
  * for a sign of life (sink_heartbeat). None of it is kept or tried again: the next one comes. What
- * stands comes from the correlator and the alarms, and so from the store, so a restart changes
- * nothing.
+ * stands comes from who said it, and so from the store, so a restart changes nothing.
  *
  * Times are monotonic unless said otherwise; alerts are copied.
  */
@@ -18,6 +16,11 @@
 #define UPKEEP_RESOLVED (5 * MINUTE)
 
 struct upkeep;
+
+/* Calls `visit` with an alert, borrowed, for each that stands at `now`: wall clock. */
+typedef void
+upkeep_standing(void *owner, int64_t now, void (*visit)(void *visitor, const struct alert *alert),
+	void *visitor);
 
 struct upkeep *
 upkeep_new(const char *collector);
@@ -36,9 +39,9 @@ upkeep_note(struct upkeep *upkeep, const struct alert *alert, int64_t monotonic)
 int64_t
 upkeep_next_due(const struct upkeep *upkeep);
 
-/* `now` is wall clock. */
+/* `now` is wall clock; `owner` is handed to `each`. */
 void
-upkeep_tick(struct upkeep *upkeep, const struct correlate *correlate, const struct alarms *alarms,
-	int64_t now, int64_t monotonic);
+upkeep_tick(
+	struct upkeep *upkeep, upkeep_standing *each, void *owner, int64_t now, int64_t monotonic);
 
 #endif

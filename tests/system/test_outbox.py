@@ -225,3 +225,29 @@ def test_11_a_sink_that_fails_and_works_again_is_in_the_log_once(daemon, receive
     assert log.count("sink hook does not take alerts now, they wait: HTTP 503") == 1
     assert log.count("notice: sink hook takes alerts again") == 1
     assert "over (operator)" not in log
+
+
+def test_12_dead_letters_are_said_again_to_who_forgets(daemon, receiver):
+    """Given a dead letter of one sink, and another that forgets what is not said again."""
+    forgetful = Receiver()
+
+    def told():
+        return {alert["labels"]["site"]
+                for request in forgetful.all() for alert in request.document()}
+    try:
+        receiver.answers.append(400)
+        daemon.configure(sinks=[webhook(receiver), webhook(forgetful, "am", format="alertmanager")])
+        daemon.start()
+        append(daemon.log_path("CM01"), lines.pair())
+        wait_for_dead(daemon, 1)
+        wait_until(lambda: "sink hook" in told(), "it is an alert")
+        wait_until(lambda: daemon.status()["sinks"][1]["pending"] == 0, "it is taken")
+
+        daemon.kill()
+        with forgetful.lock:
+            forgetful.requests.clear()
+        daemon.start()
+
+        wait_until(lambda: "sink hook" in told(), "it is said again")
+    finally:
+        forgetful.close()

@@ -1,6 +1,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
+#include "daemon/engine/correlate.h"
 #include "daemon/engine/upkeep.h"
 
 #include <setjmp.h>
@@ -66,7 +67,6 @@ struct bench {
 	struct sink sink;
 	struct sink *sinks[1];
 	struct correlate *correlate;
-	struct alarms *alarms;
 	struct upkeep *upkeep;
 	int64_t now, monotonic;
 };
@@ -84,7 +84,6 @@ begin(bool repeats, int64_t heartbeat)
 	bench->now = INT64_C(1800000000) * SECOND;
 	bench->monotonic = 1000 * SECOND;
 	bench->correlate = correlate_new(&OPTIONS);
-	bench->alarms = alarms_new();
 	bench->upkeep = upkeep_new("loghost");
 	upkeep_set_sinks(bench->upkeep, bench->sinks, 1, bench->monotonic);
 	return bench;
@@ -94,7 +93,6 @@ static void
 end(struct bench *bench)
 {
 	upkeep_free(bench->upkeep);
-	alarms_free(bench->alarms);
 	correlate_free(bench->correlate);
 	buf_fini(&bench->sink.said);
 	free(bench);
@@ -119,12 +117,20 @@ see(struct bench *bench, const char *site, enum event_kind event)
 }
 
 static void
+each_standing(void *owner, int64_t now, void (*visit)(void *visitor, const struct alert *alert),
+	void *visitor)
+{
+	const struct bench *bench = owner;
+	correlate_each_standing(bench->correlate, now, visit, visitor);
+}
+
+static void
 assert_said(struct bench *bench, int64_t after, const char *wanted)
 {
 	bench->now += after;
 	bench->monotonic += after;
 	buf_clear(&bench->sink.said);
-	upkeep_tick(bench->upkeep, bench->correlate, bench->alarms, bench->now, bench->monotonic);
+	upkeep_tick(bench->upkeep, each_standing, bench, bench->now, bench->monotonic);
 	assert_string_equal(bench->sink.said.p ? bench->sink.said.p : "", wanted);
 }
 
@@ -212,20 +218,6 @@ t06_a_reload_keeps_the_beat(void **state)
 	end(bench);
 }
 
-static void
-t07_trouble_of_the_watcher_is_repeated_as_well(void **state)
-{
-	(void)state;
-	struct bench *bench = begin(true, 0);
-	struct outcome outcome = OUTCOME_INIT;
-	struct alarm_sign sign = {ALARM_INPUT, "share", "a read hangs", "", bench->now};
-	alarms_see(bench->alarms, &sign, bench->now, bench->monotonic, &outcome);
-	assert_said(bench, 0, "input share stands;end;");
-	assert_said(bench, MINUTE, "input share stands;end;");
-	outcome_fini(&outcome);
-	end(bench);
-}
-
 int
 main(void)
 {
@@ -236,7 +228,6 @@ main(void)
 		cmocka_unit_test(t04_a_heartbeat_comes_as_often_as_asked_but_not_two_at_once),
 		cmocka_unit_test(t05_who_wants_nothing_is_told_nothing),
 		cmocka_unit_test(t06_a_reload_keeps_the_beat),
-		cmocka_unit_test(t07_trouble_of_the_watcher_is_repeated_as_well),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
