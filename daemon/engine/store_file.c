@@ -180,14 +180,18 @@ migrate(struct store *store, bool *fresh, struct err *err)
 	return true;
 }
 
-/* What the check found, in SQLite's words: damage, or a disk that could not be read just now? */
+/*
+ * What the check found, in SQLite's words: damage, or a disk that could not be read just now? Of a
+ * free page, and of a long row's, it says no code where it cannot be read.
+ */
 static int
 failure_in(const char *finding)
 {
 	static const char CODE[] = "error code=";
 	const char *code = strstr(finding, CODE);
 	int number = code ? (int)strtol(code + sizeof CODE - 1, NULL, 10) : 0;
-	return (number & 0xff) == SQLITE_IOERR ? number : SQLITE_CORRUPT;
+	bool is_unread = strstr(finding, "failed to get page") || (number & 0xff) == SQLITE_IOERR;
+	return is_unread ? SQLITE_IOERR_READ : SQLITE_CORRUPT;
 }
 
 static bool

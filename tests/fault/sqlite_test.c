@@ -200,10 +200,11 @@ fail_at_each(unsigned long step, enum disk_fault fault, bool for_ever)
 
 /* With a log that has room there are more calls, and each round takes longer. */
 static void
-fail_everywhere(enum disk_fault fault, bool for_ever)
+fail_everywhere(unsigned long step, enum disk_fault fault, bool for_ever)
 {
 	const char *asked = getenv("AIWATCH_POINTS");
-	unsigned long step = asked && atol(asked) >= 5000 ? 1 : 3;
+	if (asked && atol(asked) >= 5000)
+		step = 1;
 	disk_set_plenty(false);
 	fail_at_each(step, fault, for_ever);
 	disk_set_plenty(true);
@@ -214,30 +215,30 @@ static void
 t02_each_call_failing_once_is_survived(void **state)
 {
 	(void)state;
-	fail_everywhere(DISK_EIO, false);
+	fail_everywhere(1, DISK_EIO, false);
 }
 
 static void
 t03_a_disk_that_fails_for_a_while_is_survived(void **state)
 {
 	(void)state;
-	fail_everywhere(DISK_EIO, true);
+	fail_everywhere(3, DISK_EIO, true);
 }
 
 static void
 t04_a_full_disk_at_each_write_is_survived(void **state)
 {
 	(void)state;
-	fail_everywhere(DISK_FULL, false);
-	fail_everywhere(DISK_FULL, true);
+	fail_everywhere(3, DISK_FULL, false);
+	fail_everywhere(3, DISK_FULL, true);
 }
 
 static void
 t05_half_a_write_at_each_write_is_survived(void **state)
 {
 	(void)state;
-	fail_everywhere(DISK_SHORT, false);
-	fail_everywhere(DISK_SHORT, true);
+	fail_everywhere(3, DISK_SHORT, false);
+	fail_everywhere(3, DISK_SHORT, true);
 }
 
 struct outage {
