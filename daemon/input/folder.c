@@ -127,6 +127,15 @@ stream_current(const struct stream *stream)
 		       : NULL;
 }
 
+/* Nothing was read of it yet, but of others before it. */
+bool
+generation_is_later(const struct generation *generation)
+{
+	const struct stream *stream = generation->stream;
+	return generation->position.offset == 0 && stream->count > 1 &&
+	       generation == stream_current(stream);
+}
+
 void
 stream_move_to_end(struct stream *stream, struct generation *generation)
 {

@@ -151,6 +151,7 @@ follow_begin(struct follow *follow, struct stream *stream, const struct arrival 
 	struct generation *generation = generation_new(follow, stream, stream->count);
 	generation_set_object(follow, generation, &arrival->key, &arrival->look, stream->path);
 	generation_set_fd(follow, generation, arrival->fd);
+	generation->asked = true;
 	follow_set_readable(follow, generation);
 	return generation;
 }
@@ -342,6 +343,7 @@ note_look(struct follow *follow, struct generation *generation, const struct obj
 	if (generation->seen.inode || generation->position.changed_at != look->changed_at)
 		generation->touched = true;
 	generation->quiet_since = follow->now;
+	generation->asked = false;
 	follow_sweep_soon(follow);
 	generation->seen = *look;
 	generation->unlinked = look->links == 0;
@@ -366,8 +368,10 @@ on_same_object(struct follow *follow, struct generation *generation, const struc
 	bool doubted = generation->shrunk || generation->doubted_since || !generation->proven;
 	if (!changed && !doubted && position->state == GENERATION_ACTIVE) {
 		generation->seen = *look;
-		if (!generation->at_end && generation->fd >= 0)
-			stream_set_ready(follow, generation->stream);
+		bool waits =
+			look->size > 0 && generation_is_later(generation) && !generation->asked;
+		if (generation->fd >= 0 && (!generation->at_end || waits))
+			follow_set_readable(follow, generation);
 		flush_partial(follow, generation);
 		return;
 	}
@@ -470,10 +474,41 @@ on_missing(struct follow *follow, struct stream *stream)
 		generation_enter(follow, current, GENERATION_DRAINING, "nothing is at its path");
 }
 
-/* A read showed that what stands before the offset is not what was consumed. */
+static size_t
+count_unread(const struct stream *stream)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < stream->count; i++)
+		count += stream->generation[i]->fd >= 0 && !stream->generation[i]->at_end;
+	return count;
+}
+
+/* Asks the siblings of what is to be read for the first time. */
+bool
+follow_has_older(struct follow *follow, struct generation *generation)
+{
+	struct stream *stream = generation->stream;
+	struct object_look look;
+	size_t unread = count_unread(stream);
+	generation->asked = false;
+	if (!object_look_into(generation->fd, &look))
+		return true;
+	note_look(follow, generation, &look);
+	sibling_check(follow, stream);
+	generation->asked = !stream->older_waits;
+	return stream->older_waits || count_unread(stream) > unread;
+}
+
+/* A read showed that what stands before the offset is not what was consumed, or that something
+ * older is to be read first. */
 void
 follow_disproved(struct follow *follow, struct generation *generation)
 {
+	if (generation_is_later(generation)) {
+		generation->at_end = !generation->asked;
+		stream_set_busy(follow, generation->stream);
+		return;
+	}
 	generation->at_end = true;
 	if (generation != stream_current(generation->stream)) {
 		follow_rewritten(follow, generation);
@@ -486,14 +521,10 @@ follow_disproved(struct follow *follow, struct generation *generation)
 		return;
 	}
 	note_look(follow, generation, &look);
-	if (generation->position.offset == 0) {
-		sibling_check(follow, generation->stream);
-		follow_set_readable(follow, generation);
-	} else if (look.size > 0) {
+	if (look.size > 0)
 		decide_in_place(follow, generation);
-	} else {
+	else
 		generation->shrunk = true;
-	}
 }
 
 static void

@@ -45,6 +45,7 @@ struct generation {
 	bool shrunk : 1;		/* was seen shorter than its offset */
 	bool by_copy : 1;		/* HELD by an older copy that came as another object */
 	bool proven : 1;		/* its object was compared since the start */
+	bool asked : 1;			/* the siblings were, since it was last seen to change */
 	bool dirty : 1;			/* to be posted with the next batch */
 	bool touched : 1;		/* seen to change in place since the start */
 	bool listed : 1;		/* stood among the siblings at the last look */
@@ -296,6 +297,8 @@ void
 stream_set_ready(struct follow *follow, struct stream *stream);
 struct generation *
 stream_current(const struct stream *stream); /* ACTIVE or HELD, or NULL */
+bool
+generation_is_later(const struct generation *generation);
 void
 stream_move_to_end(struct stream *stream, struct generation *generation);
 bool
@@ -376,6 +379,8 @@ void
 follow_failed(struct follow *follow, struct generation *generation, int code);
 bool
 follow_gives_up(const struct follow *follow, const struct generation *generation);
+bool
+follow_has_older(struct follow *follow, struct generation *generation);
 bool
 follow_open_arrival(struct follow *follow, struct stream *stream, struct arrival *arrival);
 struct generation *

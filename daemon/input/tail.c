@@ -285,16 +285,18 @@ set_at_end(struct follow *follow, struct generation *generation)
 	return TAIL_END;
 }
 
-/* A life that was copied and truncated since the look left no anchor: once, before the first read,
- * the siblings are asked again. */
+/*
+ * Of a life that nothing was read of no anchor tells: it may have been copied and truncated since
+ * the siblings were asked, and what was just read be that of a younger one. What is older than that
+ * stands beside it by now.
+ */
 static bool
-is_other_before_first_read(const struct generation *generation)
+may_have_older(const struct generation *generation)
 {
 	struct object_look look;
-	return generation->position.offset == 0 && generation->stream->count > 1 &&
-	       !generation->touched && generation == stream_current(generation->stream) &&
-	       object_look_into(generation->fd, &look) &&
-	       !object_is_unchanged(&look, &generation->seen);
+	return generation_is_later(generation) &&
+	       !(generation->asked && object_look_into(generation->fd, &look) &&
+		       object_is_unchanged(&look, &generation->seen));
 }
 
 static enum tail_result
@@ -304,9 +306,10 @@ read_some(struct follow *follow, struct generation *generation)
 	struct position *position = &generation->position;
 	struct span bytes;
 	bool is_end;
-	if (is_other_before_first_read(generation))
-		return TAIL_DIFFERS;
 	enum tail_result result = read_behind_anchor(follow, generation, &bytes, &is_end);
+	if (result == TAIL_MORE && bytes.n && may_have_older(generation) &&
+		follow_has_older(follow, generation))
+		return TAIL_DIFFERS;
 	if (result != TAIL_MORE)
 		return result;
 	generation_touch(follow, generation);
