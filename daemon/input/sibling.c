@@ -108,7 +108,10 @@ take_missed(struct follow *follow, struct stream *stream, const struct sibling *
 			return;
 		}
 	} else {
-		generation_set_object(follow, generation, &sibling->key, look, sibling->path);
+		/* A copy that was not whole when it was opened may be by now. */
+		struct object_look now = *look;
+		object_look_into(fd, &now);
+		generation_set_object(follow, generation, &sibling->key, &now, sibling->path);
 		generation_set_fd(follow, generation, fd);
 	}
 	generation_enter(follow, generation, GENERATION_DRAINING, "rotated between two looks");
