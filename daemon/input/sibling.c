@@ -147,19 +147,24 @@ is_path_as_seen(const struct follow *follow, const struct stream *stream)
 }
 
 /*
- * What arrived at the path and has no generation yet may be the same. It may be no more yet than a
- * header that every file has: an older file that is longer is no copy of it.
+ * What arrived at the path and has no generation yet may be the same, as it is now. It may be no
+ * more yet than a header that every file has: an older file that is longer is no copy of it.
  */
 bool
 sibling_is_arrival(struct stream *stream, int fd, const struct object_look *look)
 {
 	const struct arrival *arrival = stream->arrival;
+	struct object_look now;
 	if (!arrival)
 		return false;
-	bool is_longer = look->size > arrival->look.size;
-	if (is_longer && look->changed_at < arrival->look.changed_at)
+	if (!object_look_into(arrival->fd, &now)) {
+		stream->unreadable = true;
 		return false;
-	uint64_t common = is_longer ? arrival->look.size : look->size;
+	}
+	bool is_longer = look->size > now.size;
+	if (is_longer && look->changed_at < now.changed_at)
+		return false;
+	uint64_t common = is_longer ? now.size : look->size;
 	return common > 0 && stream_is_equal(stream, arrival->fd, fd, 0, common);
 }
 
