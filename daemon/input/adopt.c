@@ -86,8 +86,10 @@ static bool
 is_copy_of_live(struct follow *follow, struct generation *generation, int fd, uint64_t size,
 	enum content_verdict verdict)
 {
+	/* An editor writes beside the log what it renames over it then. */
 	if (verdict == CONTENT_DIFFERS)
-		return false;
+		return generation == stream_current(generation->stream) &&
+		       content_is_edited(fd, &generation->position);
 	if (generation->shrunk || generation->position.state == GENERATION_HELD)
 		return generation->position.offset > 0;
 	if (generation->position.state == GENERATION_DONE && size > generation->position.offset)
