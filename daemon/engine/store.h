@@ -117,7 +117,8 @@ store_commit(struct store *store, const struct changes *changes, bool durable, s
 bool
 store_maintain(struct store *store, struct err *err);
 
-/* Loading at the start: each calls `visit` for each row; texts borrow for the call. */
+/* Loading at the start: each calls `visit` for each row; texts borrow for the call. A position that
+ * is not sound is passed by. */
 bool
 store_each_position(struct store *store, const char *input,
 	void (*visit)(void *owner, const struct position *position), void *owner, struct err *err);

@@ -83,10 +83,11 @@ store_each_position(struct store *store, const char *input,
 		column_bytes(row, 10, p.head.byte, sizeof p.head.byte);
 		column_bytes(row, 12, p.anchor.byte, sizeof p.anchor.byte);
 		column_bytes(row, 14, &p.reader, sizeof p.reader);
+		if (!position_is_sound(&p))
+			continue;
 		position_read_proof(
 			&p, sqlite3_column_blob(row, 15), (size_t)sqlite3_column_bytes(row, 15));
-		if (p.state < GENERATION_STATES)
-			visit(owner, &p);
+		visit(owner, &p);
 		free(p.proof);
 	}
 	return end_read(store, row, code, err);

@@ -64,8 +64,7 @@ void
 position_read_proof(struct position *position, const uint8_t *proof, size_t length)
 {
 	size_t n = length < PROOF_TAIL ? length : PROOF_TAIL;
-	bool is_sound = position->offset >= position->head_length;
-	position_reserve_proof(position, is_sound ? position->offset : position->head_length);
+	position_reserve_proof(position, position->offset);
 	if (n > position->proof_length)
 		n = position->proof_length;
 	if (n)
@@ -73,4 +72,13 @@ position_read_proof(struct position *position, const uint8_t *proof, size_t leng
 	if (length > PROOF_TAIL)
 		memcpy(position->proof_tail, proof + PROOF_TAIL,
 			length < POSITION_PROOF ? length - PROOF_TAIL : PROOF_TAIL_LENGTH);
+}
+
+bool
+position_is_sound(const struct position *position)
+{
+	return position->state < GENERATION_STATES && position->offset <= INT64_MAX &&
+	       position->head_length <= PROOF_HEAD && position->head_length <= position->offset &&
+	       position->anchor_length <= LEDGER_CHUNK &&
+	       position->anchor_length <= position->offset;
 }

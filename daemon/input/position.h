@@ -79,6 +79,10 @@ position_write_proof(const struct position *position, uint8_t proof[POSITION_PRO
 void
 position_read_proof(struct position *position, const uint8_t *proof, size_t length);
 
+/* Whether its lengths are such as a position can have: a damaged row of the store has others. */
+bool
+position_is_sound(const struct position *position) __attribute__((nonnull));
+
 /*
  * The ledger proves that bytes are the beginning of what was consumed: one digest for each whole
  * chunk of LEDGER_CHUNK raw bytes, in the order of the file; it is made of 16 bits for each

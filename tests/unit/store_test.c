@@ -233,6 +233,49 @@ t04_positions_come_back_whole(void **state)
 	store_close(store);
 }
 
+static void
+count_position(void *owner, const struct position *p)
+{
+	(void)p;
+	++*(int *)owner;
+}
+
+static void
+t04a_a_position_that_cannot_be_is_passed_by(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	char path[] = "/a";
+	const struct position position[] = {
+		{.generation = 1, .path = path, .seen_at = path, .offset = 9, .head_length = 9},
+		{.generation = 2, .path = path, .seen_at = path, .offset = 9, .head_length = 10},
+		{.generation = 3, .path = path, .seen_at = path, .offset = 9, .anchor_length = 10},
+		{.generation = 4,
+			.path = path,
+			.seen_at = path,
+			.offset = 1 << 20,
+			.head_length = PROOF_HEAD + 1},
+		{.generation = 5,
+			.path = path,
+			.seen_at = path,
+			.offset = 1 << 20,
+			.anchor_length = LEDGER_CHUNK + 1},
+		{.generation = 6, .path = path, .seen_at = path, .offset = UINT64_MAX},
+		{.generation = 7, .path = path, .seen_at = path, .state = GENERATION_STATES},
+	};
+	const struct position *positions[COUNT(position)];
+	for (size_t i = 0; i < COUNT(position); i++)
+		positions[i] = &position[i];
+	struct input_changes of = {
+		.input = "a", .positions = positions, .position_count = COUNT(position)};
+	struct store *store = open_as(STORE_CREATED);
+	commit(store, &(struct changes){.inputs = &of, .input_count = 1}, false);
+	int count = 0;
+	assert_true(store_each_position(store, "a", count_position, &count, &err));
+	assert_int_equal(count, 1);
+	store_close(store);
+}
+
 static size_t
 ledger_size(struct store *store, uint64_t generation)
 {
@@ -972,6 +1015,7 @@ main(void)
 		TEST(t02_a_directory_without_parent_is_refused),
 		TEST(t03_a_second_process_is_refused_by_number),
 		TEST(t04_positions_come_back_whole),
+		TEST(t04a_a_position_that_cannot_be_is_passed_by),
 		TEST(t05_a_forgotten_generation_takes_its_ledger_along),
 		TEST(t06_an_alert_lives_as_long_as_a_delivery_of_it),
 		TEST(t07_incidents_are_replaced_by_id_and_read_newest_first),
