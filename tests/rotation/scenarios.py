@@ -474,17 +474,18 @@ def b7m(w):
 @row("B8", "edited near its head by sed -i")
 def b8(w):
     w.begin()
+    temporary = os.path.join(w.logs, "sedQx3ZkW")
     with w.away():
         with open(w.log, "rb") as log:
             text = log.read()
         word = w.encode("line 3.")
-        with open(w.log + ".sed", "wb") as out:
+        with open(temporary, "wb") as out:
             out.write(text.replace(word, w.encode("LINE 3."), 1))
         if w.log in w.tails:
-            w.tails[w.log + ".sed"] = w.tails.pop(w.log)
-        os.rename(w.log + ".sed", w.log)
-        if w.log + ".sed" in w.tails:
-            w.tails[w.log] = w.tails.pop(w.log + ".sed")
+            w.tails[temporary] = w.tails.pop(w.log)
+        os.rename(temporary, w.log)
+        if temporary in w.tails:
+            w.tails[w.log] = w.tails.pop(temporary)
         w.append(50)
 
 
