@@ -108,7 +108,8 @@ def wake_ups(pid):
 class Figure:
     """One line of the table: what was measured, beside what was aimed at."""
 
-    MET, MISSED = "met", "MISSED"
+    MET, EVEN, MISSED = "met", "even", "MISSED"
+    NOISE = 0.05  # so far from the goal, as part of it, the next run may say otherwise
 
     def __init__(self, row, what, value, unit, goal=None, note=""):
         self.row, self.what, self.value, self.unit = row, what, value, unit
@@ -117,6 +118,8 @@ class Figure:
     def verdict(self):
         if self.goal is None:
             return ""
+        if self.goal and abs(self.value - self.goal) <= self.NOISE * self.goal:
+            return self.EVEN
         return self.MET if self.value <= self.goal else self.MISSED
 
     @staticmethod

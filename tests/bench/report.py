@@ -37,7 +37,7 @@ def bar(number, figure):
     y = TOP + number * ROW
     part = min(figure.value / figure.goal if figure.goal else 2 * (figure.value > 0), 2)
     length = part * (WIDTH - LABEL - 110) / 2
-    colour = "#2d7d46" if figure.verdict() == figure.MET else "#b3261e"
+    colour = {figure.MET: "#2d7d46", figure.EVEN: "#8a6d00"}.get(figure.verdict(), "#b3261e")
     words = escape(f"{figure.row}: {figure.what.partition(';')[0]}")
     value = escape(figure.words(figure.value, figure.unit))
     return (f'<text x="{LABEL - 10}" y="{y + 15}" text-anchor="end">{words}</text>'

@@ -5,6 +5,7 @@ run.py [--rows scan,latency] [--rounds N] [--directory DIR] [--keep] [--publish]
 """
 
 import argparse
+import collections
 import os
 import subprocess
 import sys
@@ -57,9 +58,9 @@ def main():
     say("")
     say(report.table(figures))
     say("; ".join(foot + [report.machine()]))
-    missed = sum(figure.verdict() == Figure.MISSED for figure in figures)
-    met = sum(figure.verdict() == Figure.MET for figure in figures)
-    say(f"bench: {met} goals met, {missed} missed")
+    count = collections.Counter(figure.verdict() for figure in figures)
+    say(f"bench: {count[Figure.MET]} goals met, {count[Figure.EVEN]} even, "
+        f"{count[Figure.MISSED]} missed")
     return 0
 
 
