@@ -409,12 +409,19 @@ take_name(struct feed *feed, const struct line *line)
 	feed->on_record(feed->owner, &record);
 }
 
-/* Of what is kept of a long line only that counts, in whatever call the rest came. */
+/* Of what is kept of a long line only that counts, and of a line that ended by its count only what
+ * is not behind it, in whatever call the rest came. */
+static bool
+counts_alone(const struct feed *feed, const struct line *line)
+{
+	return line->truncated || feed->lines.counted;
+}
+
 static bool
 holds_literal(struct feed *feed, const struct line *line)
 {
 	size_t from = (size_t)(line->raw.p - feed->lines.bytes.p);
-	if (line->truncated)
+	if (counts_alone(feed, line))
 		return rules_next_hit(feed->reader->rules, line->raw, 0) < line->raw.n;
 	return next_hit(feed, from) < from + line->raw.n;
 }
@@ -423,7 +430,7 @@ static bool
 holds_name(struct feed *feed, const struct line *line)
 {
 	size_t from = (size_t)(line->raw.p - feed->lines.bytes.p);
-	if (line->truncated)
+	if (counts_alone(feed, line))
 		return span_find(line->raw, SPAN(FRAME_SERVICE));
 	return next_name(feed, from) < from + line->raw.n;
 }
@@ -435,7 +442,7 @@ repeats_date(struct feed *feed, const struct line *line)
 {
 	size_t from = (size_t)(line->raw.p - feed->lines.bytes.p), end = from + line->raw.n;
 	struct frame frame;
-	if (!feed->state->seen || line->truncated)
+	if (!feed->state->seen || counts_alone(feed, line))
 		return false;
 	size_t name = next_name(feed, from);
 	return frame_parse_header(span_from(line->raw, name - from), &frame) &&
