@@ -483,17 +483,14 @@ count_unread(const struct stream *stream)
 	return count;
 }
 
-/* Asks the siblings of what is to be read for the first time. */
+/* Asks the siblings of what is to be read for the first time, and looks as `look` says. */
 bool
-follow_has_older(struct follow *follow, struct generation *generation)
+follow_has_older(
+	struct follow *follow, struct generation *generation, const struct object_look *look)
 {
 	struct stream *stream = generation->stream;
-	struct object_look look;
 	size_t unread = count_unread(stream);
-	generation->asked = false;
-	if (!object_look_into(generation->fd, &look))
-		return true;
-	note_look(follow, generation, &look);
+	note_look(follow, generation, look);
 	sibling_check(follow, stream);
 	generation->asked = !stream->older_waits;
 	return stream->older_waits || count_unread(stream) > unread;

@@ -380,7 +380,8 @@ follow_failed(struct follow *follow, struct generation *generation, int code);
 bool
 follow_gives_up(const struct follow *follow, const struct generation *generation);
 bool
-follow_has_older(struct follow *follow, struct generation *generation);
+follow_has_older(
+	struct follow *follow, struct generation *generation, const struct object_look *look);
 bool
 follow_open_arrival(struct follow *follow, struct stream *stream, struct arrival *arrival);
 struct generation *

@@ -288,15 +288,18 @@ set_at_end(struct follow *follow, struct generation *generation)
 /*
  * Of a life that nothing was read of no anchor tells: it may have been copied and truncated since
  * the siblings were asked, and what was just read be that of a younger one. What is older than that
- * stands beside it by now.
+ * stands beside it by now. TAIL_MORE where what was read counts.
  */
-static bool
-may_have_older(const struct generation *generation)
+static enum tail_result
+ask_before_first(struct follow *follow, struct generation *generation)
 {
 	struct object_look look;
-	return generation_is_later(generation) &&
-	       !(generation->asked && object_look_into(generation->fd, &look) &&
-		       object_is_unchanged(&look, &generation->seen));
+	if (!generation_is_later(generation))
+		return TAIL_MORE;
+	if (!object_look_into(generation->fd, &look))
+		return TAIL_FAILED;
+	bool is_asked = generation->asked && object_is_unchanged(&look, &generation->seen);
+	return !is_asked && follow_has_older(follow, generation, &look) ? TAIL_DIFFERS : TAIL_MORE;
 }
 
 static enum tail_result
@@ -307,9 +310,8 @@ read_some(struct follow *follow, struct generation *generation)
 	struct span bytes;
 	bool is_end;
 	enum tail_result result = read_behind_anchor(follow, generation, &bytes, &is_end);
-	if (result == TAIL_MORE && bytes.n && may_have_older(generation) &&
-		follow_has_older(follow, generation))
-		return TAIL_DIFFERS;
+	if (result == TAIL_MORE && bytes.n)
+		result = ask_before_first(follow, generation);
 	if (result != TAIL_MORE)
 		return result;
 	generation_touch(follow, generation);
