@@ -22,6 +22,10 @@ enum { AHEAD_BLOCK = 2 * BLOCK };
 /* Of a site's incidents that many are kept, and so many of the last can change. */
 enum { INCIDENTS_MAX = 1000, INCIDENTS_SLACK = 200, TROUBLES_OPEN = 4 };
 
+/* What came of the lines is put into the histories when so much of it waits: the next lines often
+ * tell of the same incidents, and then replace them where they wait. */
+enum { OUTCOME_MOST = 500 };
+
 /* The file that is read now, as the reader's callback sees it. */
 struct reading {
 	struct scan *scan;
@@ -93,6 +97,14 @@ take_outcome(struct scan *scan, struct outcome *outcome)
 		note_incident(site_called(scan, incident->site), incident);
 	}
 	outcome_fini(outcome);
+}
+
+static bool
+is_full(const struct outcome *outcome)
+{
+	return outcome->incident_count + outcome->site_count + outcome->transition_count +
+		       outcome->alert_count >
+	       OUTCOME_MOST;
 }
 
 static void
@@ -235,7 +247,8 @@ read_source(struct reading *reading, struct reader *reader, struct source *sourc
 		at += used;
 		buf_clear(&rest);
 		buf_add(&rest, bytes + used, n - used);
-		take_outcome(scan, &reading->outcome);
+		if (is_full(&reading->outcome))
+			take_outcome(scan, &reading->outcome);
 		if (scan->progress)
 			scan->progress(
 				scan->progress_owner, before + source->done, scan->files.bytes);
