@@ -1,47 +1,51 @@
 #include "daemon/engine/outcome.h"
 
 #include "daemon/base/mem.h"
+#include "daemon/base/table.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 /* Where a site or an incident stands in the arrays, so that thousands in one outcome stay cheap. */
 struct place {
-	char *key;
-	size_t at;
-	UT_hash_handle hh;
+	size_t at, n;
+	char key[]; /* n bytes */
 };
 
 struct outcome_index {
-	struct place *sites;
-	struct place *incidents;
+	struct table sites, incidents;
 };
+
+static struct span
+key_of(const void *item)
+{
+	const struct place *place = item;
+	return (struct span){place->key, place->n};
+}
 
 /* The place of `key`, a new one at `next` where there is none. */
 static size_t
-place_of(struct place **table, const char *key, size_t next)
+place_of(struct table *table, const char *key, size_t next)
 {
-	struct place *place;
-	HASH_FIND_STR(*table, key, place);
-	if (!place) {
-		place = mem_new(sizeof *place);
-		place->key = mem_text(key);
-		place->at = next;
-		HASH_ADD_KEYPTR(hh, *table, place->key, strlen(place->key), place);
-	}
-	return place->at;
+	struct span wanted = span_of(key);
+	struct place *place = table_find(table, key_of, wanted);
+	if (place)
+		return place->at;
+	place = mem_new(sizeof *place + wanted.n);
+	place->at = next;
+	place->n = wanted.n;
+	memcpy(place->key, key, wanted.n);
+	table_add(table, key_of, place);
+	return next;
 }
 
 static void
-places_free(struct place **table)
+places_free(struct table *table)
 {
-	struct place *place, *next;
-	HASH_ITER (hh, *table, place, next) {
-		HASH_DEL(*table, place);
-		free(place->key);
+	size_t at = 0;
+	for (struct place *place; (place = table_next(table, &at));)
 		free(place);
-	}
+	table_fini(table);
 }
 
 static struct outcome_index *
