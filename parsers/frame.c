@@ -6,17 +6,22 @@
 
 #include <ctype.h>
 
-static const char *const SEVERITY[SEVERITIES] = {
-	[SEVERITY_CRITICAL] = "Critical",
-	[SEVERITY_ERROR] = "Error",
-	[SEVERITY_WARNING] = "Warning",
-	[SEVERITY_INFORMATION] = "Information",
-	[SEVERITY_VERBOSE] = "Verbose",
-	[SEVERITY_START] = "Start",
-	[SEVERITY_STOP] = "Stop",
-	[SEVERITY_SUSPEND] = "Suspend",
-	[SEVERITY_RESUME] = "Resume",
-	[SEVERITY_TRANSFER] = "Transfer",
+#define NAME(text)                     \
+	{                              \
+		text, sizeof(text) - 1 \
+	}
+
+static const struct span SEVERITY[SEVERITIES] = {
+	[SEVERITY_CRITICAL] = NAME("Critical"),
+	[SEVERITY_ERROR] = NAME("Error"),
+	[SEVERITY_WARNING] = NAME("Warning"),
+	[SEVERITY_INFORMATION] = NAME("Information"),
+	[SEVERITY_VERBOSE] = NAME("Verbose"),
+	[SEVERITY_START] = NAME("Start"),
+	[SEVERITY_STOP] = NAME("Stop"),
+	[SEVERITY_SUSPEND] = NAME("Suspend"),
+	[SEVERITY_RESUME] = NAME("Resume"),
+	[SEVERITY_TRANSFER] = NAME("Transfer"),
 };
 
 /* How the service's messages begin, as far as they are known. By these the message is found where
@@ -33,14 +38,14 @@ enum { SOURCE_LIMIT = 256, DATE_LIMIT = 100, PLACEHOLDER_LIMIT = 40, MARK_LIMIT 
 const char *
 severity_name(enum severity severity)
 {
-	return SEVERITY[severity];
+	return SEVERITY[severity].p;
 }
 
 bool
 severity_from_name(struct span name, enum severity *severity)
 {
 	for (int i = 0; i < SEVERITIES; i++) {
-		if (span_equal(name, span_of(SEVERITY[i]))) {
+		if (span_equal(name, SEVERITY[i])) {
 			*severity = (enum severity)i;
 			return true;
 		}
@@ -55,7 +60,7 @@ skip_blanks(struct span s)
 	for (;;) {
 		if (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
 			s = span_from(s, 1);
-		else if (span_has_prefix(s, SPAN("\xc2\xa0")))
+		else if (s.n && s.p[0] == '\xc2' && span_has_prefix(s, SPAN("\xc2\xa0")))
 			s = span_from(s, 2);
 		else
 			return s;
@@ -88,9 +93,9 @@ static bool
 take_header(struct span s, struct frame *frame)
 {
 	for (int i = 0; i < SEVERITIES; i++) {
-		struct span name = span_of(SEVERITY[i]);
-		struct span rest = span_from(s, name.n);
-		if (span_has_prefix(s, name) && take_id(&rest, &frame->id)) {
+		struct span name = SEVERITY[i], rest = span_from(s, name.n);
+		if (s.n && s.p[0] == name.p[0] && span_has_prefix(s, name) &&
+			take_id(&rest, &frame->id)) {
 			frame->severity = (enum severity)i;
 			frame->body = skip_blanks(rest);
 			return true;

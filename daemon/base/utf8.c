@@ -26,17 +26,25 @@ utf8_decode(struct span s, uint32_t *character)
 	return n;
 }
 
-/* How many bytes at the start of s are ASCII, by eights. */
+/* How many bytes at the start of s are ASCII, by 32, by eights, one by one. */
 static size_t
 ascii_run(struct span s)
 {
+	const uint64_t beyond = UINT64_C(0x8080808080808080);
+	uint64_t word[4];
 	size_t i = 0;
-	for (; i + 8 <= s.n; i += 8) {
-		uint64_t word;
-		memcpy(&word, s.p + i, sizeof word);
-		if (word & UINT64_C(0x8080808080808080))
+	for (; i + sizeof word <= s.n; i += sizeof word) {
+		memcpy(word, s.p + i, sizeof word);
+		if ((word[0] | word[1] | word[2] | word[3]) & beyond)
 			break;
 	}
+	for (; i + sizeof word[0] <= s.n; i += sizeof word[0]) {
+		memcpy(word, s.p + i, sizeof word[0]);
+		if (word[0] & beyond)
+			break;
+	}
+	while (i < s.n && (unsigned char)s.p[i] < 0x80)
+		i++;
 	return i;
 }
 
