@@ -32,7 +32,7 @@ skip_blanks(struct span *s)
 {
 	size_t before = s->n;
 	for (size_t i = 0; i < COUNT(BLANKS);) {
-		if (s->n && s->p[0] > ' ' && s->p[0] <= '~') /* nearly always */
+		if (s->n == 0 || (s->p[0] > ' ' && s->p[0] <= '~')) /* nearly always */
 			break;
 		i = take_text(s, BLANKS[i]) ? 0 : i + 1;
 	}
@@ -49,10 +49,10 @@ is_digit_at(struct span s, size_t i)
 static bool
 take_number(struct span *s, size_t least, size_t most, unsigned *number)
 {
-	size_t n = 0;
+	size_t n = 0, end = s->n <= most ? s->n : most + 1;
 	unsigned value = 0;
-	for (; n <= most && is_digit_at(*s, n); n++)
-		value = value * 10 + (unsigned)(s->p[n] - '0');
+	for (unsigned digit; n < end && (digit = (unsigned)s->p[n] - '0') <= 9; n++)
+		value = value * 10 + digit;
 	*number = value;
 	if (n < least || n > most)
 		return false;
@@ -219,10 +219,11 @@ take_fraction(struct span *s, unsigned *microseconds)
 {
 	if (s->n < 2 || (s->p[0] != '.' && s->p[0] != ',') || !is_digit_at(*s, 1))
 		return false;
-	unsigned unit = 100000;
+	unsigned unit = 100000, sum = 0;
 	size_t n = 1;
-	for (; is_digit_at(*s, n); n++, unit /= 10)
-		*microseconds += (unsigned)(s->p[n] - '0') * unit;
+	for (unsigned digit; n < s->n && (digit = (unsigned)s->p[n] - '0') <= 9; n++, unit /= 10)
+		sum += digit * unit;
+	*microseconds += sum;
 	*s = span_from(*s, n);
 	return true;
 }
@@ -470,27 +471,56 @@ take_field(struct span *s, size_t least, size_t most, char behind, unsigned *num
 	return take_number(s, least, most, number) && span_take_byte(s, behind);
 }
 
-/* The two forms that nearly all dates have, 2015-06-19T03:00:01 and 6/19/2015 3:00:01: read as
- * piece by piece, but without a question for each of the pieces that they do not have. */
+/* Two digits as a number, 100 where they are none. */
+static unsigned
+two_digits(const char *p)
+{
+	unsigned tens = (unsigned)p[0] - '0', ones = (unsigned)p[1] - '0';
+	return tens <= 9 && ones <= 9 ? tens * 10 + ones : 100;
+}
+
+/* 2015-06-19T03:00:01 */
+static bool
+take_stamp(struct span *s, struct date *date)
+{
+	enum { LENGTH = sizeof "2015-06-19T03:00:01" - 1 };
+	const char *p = s->p;
+	if (s->n < LENGTH || p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' ||
+		p[16] != ':' || is_digit_at(*s, LENGTH))
+		return false;
+	unsigned century = two_digits(p), year = two_digits(p + 2);
+	date->year = century * 100 + year;
+	date->month = two_digits(p + 5);
+	date->day = two_digits(p + 8);
+	date->hour = two_digits(p + 11);
+	date->minute = two_digits(p + 14);
+	date->seconds = two_digits(p + 17);
+	*s = span_from(*s, LENGTH);
+	return century < 100 && year < 100 && date->month < 100 && date->day < 100 &&
+	       date->hour < 100 && date->minute < 100 && date->seconds < 100;
+}
+
+/* 6/19/2015 3:00:01 */
+static bool
+take_slashes(struct span *s, struct date *date)
+{
+	unsigned first, second;
+	return take_field(s, 1, 2, '/', &first) && take_field(s, 1, 2, '/', &second) &&
+	       take_field(s, 4, 4, ' ', &date->year) &&
+	       set_day_and_month(date, first, second, '/') &&
+	       take_field(s, 1, 2, ':', &date->hour) && take_field(s, 2, 2, ':', &date->minute) &&
+	       take_number(s, 2, 2, &date->seconds);
+}
+
+/* The two forms that nearly all dates have: read as piece by piece, but without a question for each
+ * of the pieces that they do not have. */
 static bool
 take_usual(struct span *s, struct date *date)
 {
 	struct span rest = *s;
 	struct date usual = {.has_day = true};
-	unsigned first, second;
-	bool has_day;
-	if (rest.n > 4 && rest.p[4] == '-')
-		has_day = take_field(&rest, 4, 4, '-', &usual.year) &&
-			  take_field(&rest, 2, 2, '-', &usual.month) &&
-			  take_field(&rest, 2, 2, 'T', &usual.day);
-	else
-		has_day = take_field(&rest, 1, 2, '/', &first) &&
-			  take_field(&rest, 1, 2, '/', &second) &&
-			  take_field(&rest, 4, 4, ' ', &usual.year) &&
-			  set_day_and_month(&usual, first, second, '/');
-	if (!has_day || !take_field(&rest, 1, 2, ':', &usual.hour) ||
-		!take_field(&rest, 2, 2, ':', &usual.minute) ||
-		!take_number(&rest, 2, 2, &usual.seconds))
+	bool is_stamp = rest.n > 4 && rest.p[4] == '-';
+	if (!(is_stamp ? take_stamp : take_slashes)(&rest, &usual))
 		return false;
 	take_fraction(&rest, &usual.microseconds);
 	if (goes_on(rest, ':'))

@@ -151,7 +151,8 @@ is_stamp(struct span s)
 	if (s.n < sizeof FORM)
 		return false;
 	for (size_t i = 0; i < sizeof FORM - 1; i++) {
-		if (FORM[i] == 'd' ? !isdigit((unsigned char)s.p[i]) : s.p[i] != FORM[i])
+		unsigned digit = (unsigned)s.p[i] - '0';
+		if (FORM[i] == 'd' ? digit > 9 : s.p[i] != FORM[i])
 			return false;
 	}
 	return true;
