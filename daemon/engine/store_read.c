@@ -34,6 +34,14 @@ column_time(sqlite3_stmt *row, int column)
 							       : sqlite3_column_int64(row, column);
 }
 
+/* `most` for whatever is out of bounds: a damaged row shows as one. */
+static uint16_t
+column_small(sqlite3_stmt *row, int column, uint16_t most)
+{
+	int64_t value = sqlite3_column_int64(row, column);
+	return value >= 0 && value < most ? (uint16_t)value : most;
+}
+
 /* At most `room` bytes; a shorter column leaves zeros. Returns how many there were. */
 static size_t
 column_bytes(sqlite3_stmt *row, int column, void *bytes, size_t room)
@@ -69,15 +77,15 @@ store_each_position(struct store *store, const char *input,
 			.generation = (uint64_t)sqlite3_column_int64(row, 0),
 			.path = column_text(row, 1),
 			.seen_at = column_text(row, 2),
-			.state = (enum generation_state)sqlite3_column_int(row, 3),
+			.state = column_small(row, 3, GENERATION_STATES),
 			.offset = (uint64_t)sqlite3_column_int64(row, 4),
 			.size = (uint64_t)sqlite3_column_int64(row, 5),
 			.changed_at = sqlite3_column_int64(row, 6),
 			.born_at = sqlite3_column_int64(row, 7),
-			.head_length = (uint32_t)sqlite3_column_int64(row, 9),
-			.anchor_length = (uint32_t)sqlite3_column_int64(row, 11),
+			.head_length = column_small(row, 9, UINT16_MAX),
+			.anchor_length = column_small(row, 11, UINT16_MAX),
 			.backlog_until = (uint64_t)sqlite3_column_int64(row, 13),
-			.packed = (uint8_t)sqlite3_column_int(row, 16),
+			.packed = sqlite3_column_int(row, 16),
 		};
 		p.object_length = (uint8_t)column_bytes(row, 8, p.object, sizeof p.object);
 		column_bytes(row, 10, p.head.byte, sizeof p.head.byte);

@@ -4,6 +4,7 @@
 #include "daemon/base/hash.h"
 #include "parsers/reader.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -40,19 +41,19 @@ enum {
 };
 
 struct position {
-	uint64_t generation; /* unique within the input, never 0, never used again */
-	char *path;	     /* as it is followed: names the site */
-	char *seen_at;	     /* where it stood last; may be `path` itself where it is the same */
-	uint64_t offset;     /* consumed: always behind a newline, or inside a skipped long line */
-	uint64_t size;	     /* at the last look */
-	int64_t changed_at;  /* modification time of the file at the last look, nanoseconds */
-	int64_t born_at;     /* birth time of its first object, nanoseconds; 0 where unknown */
-	enum generation_state state;
-	uint32_t head_length;	/* of the head that is proven: min(offset, 4096) */
-	uint32_t anchor_length; /* min(offset, 4096) */
+	uint64_t generation;  /* unique within the input, never 0, never used again */
+	char *path;	      /* as it is followed: names the site */
+	char *seen_at;	      /* where it stood last; may be `path` itself where it is the same */
+	uint64_t offset;      /* consumed: always behind a newline, or inside a skipped long line */
+	uint64_t size;	      /* at the last look */
+	int64_t changed_at;   /* modification time of the file at the last look, nanoseconds */
+	int64_t born_at;      /* birth time of its first object, nanoseconds; 0 where unknown */
+	uint16_t head_length; /* of the head that is proven: min(offset, 4096) */
+	uint16_t anchor_length; /* min(offset, 4096) */
 	uint16_t proof_length;	/* 0: proof is NULL */
 	uint8_t object_length;
-	uint8_t packed; /* the object is a compressed copy; offset counts unpacked bytes */
+	enum generation_state state : 4;
+	bool packed : 1; /* the object is a compressed copy; offset counts unpacked bytes */
 	uint8_t object[OBJECT_KEY_MAX]; /* file system id and file handle */
 	struct hash128 head;		/* of the first head_length raw bytes */
 	struct hash128 anchor;		/* of the anchor_length raw bytes before offset */

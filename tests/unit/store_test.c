@@ -273,6 +273,17 @@ t04a_a_position_that_cannot_be_is_passed_by(void **state)
 	int count = 0;
 	assert_true(store_each_position(store, "a", count_position, &count, &err));
 	assert_int_equal(count, 1);
+	/* Nor one whose numbers would be sound once their upper bits are cut off. */
+	static const char *const WIDE[] = {
+		"state = 16", "head_length = 65545", "anchor_length = -65536"};
+	for (size_t i = 0; i < COUNT(WIDE); i++) {
+		shell("sqlite3 '%s/aiwatch.db' 'UPDATE position SET state = 0, head_length = 9,"
+		      " anchor_length = 0; UPDATE position SET %s'",
+			directory, WIDE[i]);
+		count = 0;
+		assert_true(store_each_position(store, "a", count_position, &count, &err));
+		assert_int_equal(count, 0);
+	}
 	store_close(store);
 }
 
