@@ -33,7 +33,7 @@ adopt_plain(struct follow *follow, struct generation *generation, const struct s
 	}
 	generation_set_fd(follow, generation, fd);
 	generation_enter(follow, generation, GENERATION_DRAINING, "its rest stands in a copy");
-	generation->size_at_rotation = look->size;
+	generation_seldom(generation)->size_at_rotation = look->size;
 	stream_set_ready(follow, generation->stream);
 }
 
@@ -134,8 +134,7 @@ note_longer_copy(struct follow *follow, struct generation *generation, uint64_t 
 	struct position *position = &generation->position;
 	if (size > generation->seen.size && position->offset > 0 &&
 		position->state != GENERATION_DONE) {
-		generation->copied_until = size;
-		generation->copied_from = generation->seen.size;
+		generation_set_copied(generation, size, generation->seen.size);
 		position->size = size;
 		generation_mark(follow, generation);
 	}
@@ -224,7 +223,7 @@ adopt_packed(struct follow *follow, struct generation *generation, const struct 
 	generation->at_end = false;
 	generation_enter(
 		follow, generation, GENERATION_DRAINING, "its rest stands in a packed copy");
-	generation->size_at_rotation = whole;
+	generation_seldom(generation)->size_at_rotation = whole;
 	stream_set_ready(follow, generation->stream);
 	return true;
 }

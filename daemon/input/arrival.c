@@ -133,7 +133,7 @@ displace(struct follow *follow, struct generation *current, const struct arrival
 	if (where == HIDDEN)
 		return ARRIVAL_LATER;
 	if (!drain_prove(follow, current))
-		return current->failing_since ? ARRIVAL_LATER : ARRIVAL_NEW;
+		return current->seldom->failing_since ? ARRIVAL_LATER : ARRIVAL_NEW;
 	/* What it holds now may be a life of its own, which is to be read first. */
 	if (stream_current(current->stream) != current)
 		return ARRIVAL_NEW;
@@ -274,7 +274,7 @@ static bool
 is_begun_at(const struct follow *follow, const struct stream *stream, const struct arrival *arrival,
 	uint64_t *end)
 {
-	const struct first_end *first = stream->first_end;
+	const struct first_end *first = stream->seldom->first_end;
 	*end = first ? first->size : arrival->look.size;
 	if (!first)
 		return begins_at_end(follow);
@@ -286,9 +286,10 @@ static void
 first_look_failed(struct follow *follow, struct stream *stream, const struct arrival *arrival)
 {
 	int code = errno;
-	if (!stream->first_end && begins_at_end(follow)) {
-		stream->first_end = mem_new(sizeof *stream->first_end);
-		*stream->first_end = (struct first_end){arrival->key, arrival->look.size};
+	if (!stream->seldom->first_end && begins_at_end(follow)) {
+		struct first_end *first = mem_new(sizeof *first);
+		*first = (struct first_end){arrival->key, arrival->look.size};
+		stream_seldom(stream)->first_end = first;
 	}
 	stream->undecided = true;
 	if (code != ENODATA)
@@ -311,12 +312,14 @@ first_look(
 		return;
 	}
 	/* Another file stood there: what was appended to it meanwhile is not looked for. */
-	if (stream->first_end && !skips) {
+	struct first_end *first = stream->seldom->first_end;
+	if (first && !skips) {
 		follow->status.gaps[GAP_LOST]++;
-		batch_add_gap(follow->batch, GAP_LOST, stream->path, stream->first_end->size, 0);
+		batch_add_gap(follow->batch, GAP_LOST, stream->path, first->size, 0);
 	}
-	free(stream->first_end);
-	stream->first_end = NULL;
+	if (first)
+		stream_seldom(stream)->first_end = NULL;
+	free(first);
 	stream->looked = true;
 	if (!skips)
 		generation->position.backlog_until = arrival->look.size;

@@ -53,7 +53,7 @@ is_still_its_own(
 	if (verdict == CONTENT_WHOLE && held)
 		follow_go_on(follow, generation);
 	if (verdict == CONTENT_WHOLE)
-		generation->doubted_since = 0;
+		generation_doubted(generation, 0);
 	if (verdict == CONTENT_WHOLE || verdict == CONTENT_UNREADABLE)
 		return true;
 	if (held && verdict != CONTENT_DIFFERS)
@@ -149,9 +149,9 @@ drain_find_old(struct follow *follow, struct generation *generation)
 	}
 	if (!object_look_into(generation->fd, &look))
 		return hide(follow, generation, errno);
-	if (generation->size_at_rotation == 0)
-		generation->size_at_rotation = look.size;
-	if (!object_is_unchanged(&generation->seen, &look) || generation->doubted_since) {
+	if (generation->seldom->size_at_rotation == 0)
+		generation_seldom(generation)->size_at_rotation = look.size;
+	if (!object_is_unchanged(&generation->seen, &look) || generation->seldom->doubted_since) {
 		if (generation->seen.inode && !is_still_its_own(follow, generation, &look))
 			return GONE;
 		generation->seen = look;
@@ -206,13 +206,13 @@ count_lost(struct follow *follow, struct generation *generation)
 	struct position *position = &generation->position;
 	uint64_t known = generation->fd < 0 ? position->size : position->offset;
 	bool vanished = generation->vanished && generation->fd < 0;
-	if (generation_is_copied(generation) && generation->copied_until > known)
-		known = generation->copied_until;
+	if (generation_is_copied(generation) && generation->seldom->copied_until > known)
+		known = generation->seldom->copied_until;
 	uint64_t lost = known > position->offset ? known - position->offset : 0;
 	if (lost || vanished)
 		follow_gap(follow, vanished ? GAP_LOST : GAP_TRUNCATED, generation, lost);
 	generation->vanished = false;
-	generation->copied_until = 0;
+	generation_set_copied(generation, 0, 0);
 	position->size = position->offset;
 }
 
@@ -229,7 +229,7 @@ finish(struct follow *follow, struct generation *generation)
 	} else {
 		count_lost(follow, generation);
 	}
-	generation->failing_since = 0;
+	generation_works(generation);
 	tail_end_backlog(follow, generation);
 	generation_close(follow, generation);
 	if (generation->unlinked)

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *
-last_name(const char *path)
+const char *
+stream_name(const struct stream *stream)
 {
-	return strrchr(path, '/') + 1;
+	return strrchr(stream->path, '/') + 1;
 }
 
 static struct span
@@ -61,6 +61,25 @@ find_stream(const struct follow *follow, const char *path)
 	return table_find(&follow->streams, path_of_stream, span_of(path));
 }
 
+static const struct stream_seldom NONE;
+
+struct stream_seldom *
+stream_seldom(struct stream *stream)
+{
+	if (stream->seldom == &NONE)
+		stream->seldom = mem_new(sizeof *stream->seldom);
+	return (struct stream_seldom *)stream->seldom;
+}
+
+static void
+free_seldom(struct stream *stream)
+{
+	free(stream->seldom->memo);
+	free(stream->seldom->first_end);
+	if (stream->seldom != &NONE)
+		free((struct stream_seldom *)stream->seldom);
+}
+
 struct stream *
 stream_get(struct follow *follow, const char *path)
 {
@@ -70,7 +89,7 @@ stream_get(struct follow *follow, const char *path)
 	size_t n = strlen(path) + 1;
 	stream = mem_new(sizeof *stream + n);
 	memcpy(stream->path, path, n);
-	stream->name = last_name(stream->path);
+	stream->seldom = &NONE;
 	stream->missing_since = TIME_NONE;
 	stream->followed = stream_matches(follow, path);
 	stream->folder = folder_get(follow, folder_of(path));
@@ -88,8 +107,7 @@ stream_free(struct follow *follow, struct stream *stream)
 		generation_free(follow, stream->generation[stream->count - 1]);
 	if (stream->generation != &stream->only)
 		free(stream->generation);
-	free(stream->memo);
-	free(stream->first_end);
+	free_seldom(stream);
 	free(stream->site);
 	free(stream);
 }
@@ -159,7 +177,7 @@ folder_get(struct follow *follow, struct span path)
 	folder->watch = -1;
 	table_add(&follow->folders, path_of_folder, folder);
 	if (path.n > 1)
-		folder->parent = folder_get(follow, folder_of(folder->path));
+		folder_get(follow, folder_of(folder->path));
 	return folder;
 }
 

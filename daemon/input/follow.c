@@ -109,10 +109,8 @@ restore(struct follow *follow, const struct position *position)
 	generation_set_position(generation, position);
 	stream_set_due(follow, stream);
 	generation->proven = false;
-	if (position->size > position->offset) {
-		generation->copied_until = position->size;
-		generation->copied_from = COPIED_BEFORE;
-	}
+	if (position->size > position->offset)
+		generation_set_copied(generation, position->size, COPIED_BEFORE);
 	stream->looked = true;
 	if (position->generation > follow->last_generation)
 		follow->last_generation = position->generation;
@@ -273,7 +271,7 @@ is_told(const struct follow *follow, const struct stream *stream)
 {
 	const struct generation *current = stream_current(stream);
 	return stream->folder->watch >= 0 && current && current->seen.links == 1 &&
-	       !stream->is_link && !stream->trouble && !stream->owned &&
+	       !stream->is_link && !stream->seldom->trouble && !stream->owned &&
 	       current->seen.size == current->position.offset + current->partial &&
 	       follow->now - current->quiet_since >= QUIET_SWEEPS * follow->config->poll_interval;
 }
@@ -302,7 +300,7 @@ sweep(struct follow *follow)
 			follow_sweep_soon(follow);
 		if (told && !whole)
 			continue;
-		if (whole && (stream->count > 1 || stream->memo_count))
+		if (whole && (stream->count > 1 || stream->seldom->memo_count))
 			stream->siblings_due = true;
 		stream_set_due(follow, stream);
 	}
@@ -357,8 +355,8 @@ is_to_be_read(const struct generation *generation)
 static bool
 is_paused(const struct follow *follow, const struct generation *generation)
 {
-	return generation->failing_since &&
-	       (generation->fd < 0 || follow->now < generation->stream->retry_at);
+	return generation->seldom->failing_since &&
+	       (generation->fd < 0 || follow->now < generation->stream->seldom->retry_at);
 }
 
 /* The oldest first; but one that only goes on growing after its rotation shares with the next. */
@@ -378,7 +376,7 @@ next_readable(const struct follow *follow, struct stream *stream)
 		if (first)
 			return generation;
 		first = generation;
-		if (is_last || generation->position.offset < generation->size_at_rotation)
+		if (is_last || generation->position.offset < generation->seldom->size_at_rotation)
 			break;
 		stream->odd_turn = !stream->odd_turn;
 		if (!stream->odd_turn)
@@ -401,7 +399,7 @@ read_one(struct follow *follow, struct stream *stream)
 		follow_failed(follow, generation, errno);
 		return;
 	}
-	generation->failing_since = 0;
+	generation_works(generation);
 	follow_end_trouble(stream, "read");
 	switch (result) {
 	case TAIL_MORE:
@@ -546,9 +544,9 @@ add_errors(const struct follow *follow, struct input_status *status)
 	}
 	place = 0;
 	for (struct stream *stream; (stream = stream_next(follow, &place));) {
-		if (stream->followed && stream->trouble)
-			add_error(status, "cannot %s %s: %s", stream->trouble_in, stream->path,
-				strerrordesc_np(stream->trouble));
+		if (stream->followed && stream->seldom->trouble)
+			add_error(status, "cannot %s %s: %s", stream->seldom->trouble_in,
+				stream->path, strerrordesc_np(stream->seldom->trouble));
 		else if (stream->followed && stream->no_file)
 			add_error(status, "%s is no regular file", stream->path);
 	}

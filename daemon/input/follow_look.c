@@ -38,20 +38,21 @@ void
 follow_trouble(struct follow *follow, struct stream *stream, int code, const char *what)
 {
 	if (descriptor_is_short(code)) {
-		stream->retry_at = follow->now + BUSY_INTERVAL;
+		stream_seldom(stream)->retry_at = follow->now + BUSY_INTERVAL;
 		stream_set_busy(follow, stream);
 		return;
 	}
-	if (stream->trouble != code) {
+	struct stream_seldom *seldom = stream_seldom(stream);
+	if (seldom->trouble != code) {
 		log_warning("cannot %s %s: %s", what, stream->path, strerrordesc_np(code));
-		if (!stream->trouble)
-			stream->trouble_since = follow->now;
-		stream->trouble = code;
-		stream->trouble_in = what;
+		if (!seldom->trouble)
+			seldom->trouble_since = follow->now;
+		seldom->trouble = code;
+		seldom->trouble_in = what;
 	}
-	int64_t waited = follow->now - stream->trouble_since;
+	int64_t waited = follow->now - seldom->trouble_since;
 	int64_t pause = waited < SECOND ? SECOND : waited > MINUTE ? MINUTE : waited;
-	stream->retry_at = follow->now + pause;
+	seldom->retry_at = follow->now + pause;
 	stream_set_busy(follow, stream);
 	if (waited < TROUBLE_IS_GAP || stream->told)
 		return;
@@ -64,11 +65,12 @@ follow_trouble(struct follow *follow, struct stream *stream, int code, const cha
 void
 follow_failed(struct follow *follow, struct generation *generation, int code)
 {
-	if (!generation->failing_since) {
-		generation->failing_since = follow->now;
-		generation->failures = 0;
+	struct generation_seldom *seldom = generation_seldom(generation);
+	if (!seldom->failing_since) {
+		seldom->failing_since = follow->now;
+		seldom->failures = 0;
 	}
-	generation->failures++;
+	seldom->failures++;
 	generation->proven = false;
 	follow_trouble(follow, generation->stream, code, "read");
 	/* A stale handle is opened anew; otherwise only the descriptor may have the bytes. */
@@ -79,21 +81,23 @@ follow_failed(struct follow *follow, struct generation *generation, int code)
 bool
 follow_gives_up(const struct follow *follow, const struct generation *generation)
 {
-	return generation->failing_since && generation->failures >= DRAIN_TRIES &&
-	       follow->now - generation->failing_since >= DRAIN_QUIET;
+	const struct generation_seldom *seldom = generation->seldom;
+	return seldom->failing_since && seldom->failures >= DRAIN_TRIES &&
+	       follow->now - seldom->failing_since >= DRAIN_QUIET;
 }
 
 static void
 forget_trouble(struct stream *stream)
 {
-	stream->trouble = 0;
+	if (stream->seldom->trouble)
+		stream_seldom(stream)->trouble = 0;
 	stream->told = false;
 }
 
 void
 follow_end_trouble(struct stream *stream, const char *what)
 {
-	if (!stream->trouble || strcmp(stream->trouble_in, what) != 0)
+	if (!stream->seldom->trouble || strcmp(stream->seldom->trouble_in, what) != 0)
 		return;
 	log_notice("%s can be read again", stream->path);
 	forget_trouble(stream);
@@ -104,7 +108,7 @@ bool
 follow_open_arrival(struct follow *follow, struct stream *stream, struct arrival *arrival)
 {
 	struct object_look look;
-	if (stream->trouble && follow->now < stream->retry_at)
+	if (stream->seldom->trouble && follow->now < stream->seldom->retry_at)
 		return false;
 	arrival->fd = descriptor_open(follow, stream->path);
 	if (arrival->fd < 0) {
@@ -166,7 +170,8 @@ follow_give_up_object(struct follow *follow, struct generation *generation, cons
 	generation_lose_object(follow, generation);
 	generation->at_end = true;
 	generation->shrunk = false;
-	generation->doubted_since = generation->failing_since = 0;
+	generation_doubted(generation, 0);
+	generation_works(generation);
 	generation->unlinked = false;
 	generation->partial = 0;
 	generation->quiet_since = follow->now;
@@ -221,7 +226,7 @@ follow_go_on(struct follow *follow, struct generation *generation)
 {
 	generation->proven = true;
 	generation->shrunk = false;
-	generation->doubted_since = 0;
+	generation_doubted(generation, 0);
 	generation->by_copy = false;
 	generation_enter(follow, generation, GENERATION_ACTIVE, "it begins with what was read");
 	follow_set_readable(follow, generation);
@@ -256,16 +261,16 @@ is_change_believed(struct follow *follow, struct generation *generation)
 						object_look_into(generation->fd, &look) &&
 						object_is_unchanged(&look, &generation->seen))))
 		return true;
-	if (!generation->doubted_since) {
-		generation->doubted_since = follow->now;
+	if (!generation->seldom->doubted_since) {
+		generation_doubted(generation, follow->now);
 		if (is_share)
 			generation_close(follow, generation);
 	}
 	stream_set_busy(follow, generation->stream);
-	if (follow->now - generation->doubted_since < SECOND)
+	if (follow->now - generation->seldom->doubted_since < SECOND)
 		return false;
 	return is_share || follow->now - generation->quiet_since >= SECOND ||
-	       follow->now - generation->doubted_since >= REWRITE_LIMIT;
+	       follow->now - generation->seldom->doubted_since >= REWRITE_LIMIT;
 }
 
 static void
@@ -365,7 +370,8 @@ on_same_object(struct follow *follow, struct generation *generation, const struc
 {
 	const struct position *position = &generation->position;
 	bool changed = !object_is_unchanged(&generation->seen, look);
-	bool doubted = generation->shrunk || generation->doubted_since || !generation->proven;
+	bool doubted =
+		generation->shrunk || generation->seldom->doubted_since || !generation->proven;
 	if (!changed && !doubted && position->state == GENERATION_ACTIVE) {
 		generation->seen = *look;
 		bool waits =
@@ -385,8 +391,9 @@ on_same_object(struct follow *follow, struct generation *generation, const struc
 		generation->stream->siblings_due |= changed;
 		return;
 	}
-	if (generation->stream->trouble && follow->now < generation->stream->retry_at) {
-		stream_set_busy(follow, generation->stream);
+	struct stream *stream = generation->stream;
+	if (stream->seldom->trouble && follow->now < stream->seldom->retry_at) {
+		stream_set_busy(follow, stream);
 		return;
 	}
 	if (!open_current(follow, generation, look))
@@ -539,7 +546,7 @@ look_at_path(struct follow *follow, struct stream *stream)
 	}
 	if (stands)
 		follow_end_trouble(stream, "look at");
-	if (is_gone && stream->trouble)
+	if (is_gone && stream->seldom->trouble)
 		forget_trouble(stream);
 	if (stands && look.is_file)
 		on_file(follow, stream, &look);
@@ -555,11 +562,11 @@ retry_failing(struct follow *follow, struct stream *stream)
 {
 	for (size_t i = 0; i < stream->count; i++) {
 		struct generation *generation = stream->generation[i];
-		if (generation->failing_since && generation->at_end && generation->proven) {
-			generation->failing_since = 0;
+		if (generation->seldom->failing_since && generation->at_end && generation->proven) {
+			generation_works(generation);
 			follow_end_trouble(stream, "read");
 		}
-		if (!generation->failing_since)
+		if (!generation->seldom->failing_since)
 			continue;
 		stream_set_busy(follow, stream);
 		if (generation->fd >= 0 && !generation->at_end)

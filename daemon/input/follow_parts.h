@@ -38,29 +38,34 @@
 struct generation {
 	struct position position;
 	struct stream *stream;
-	struct object_look seen;	/* the last look at its object; zero before the first */
-	int fd;				/* -1 for closed */
-	bool unlinked : 1;		/* no name is left: only fd */
-	bool at_end : 1;		/* all that was there has been read */
-	bool shrunk : 1;		/* was seen shorter than its offset */
-	bool by_copy : 1;		/* HELD by an older copy that came as another object */
-	bool proven : 1;		/* its object was compared since the start */
-	bool asked : 1;			/* the siblings were, since it was last seen to change */
-	bool dirty : 1;			/* to be posted with the next batch */
-	bool touched : 1;		/* seen to change in place since the start */
-	bool listed : 1;		/* stood among the siblings at the last look */
-	bool vanished : 1;		/* its object was not found after a restart */
-	uint32_t partial;		/* bytes behind the offset that are no line yet */
-	uint32_t failures;		/* calls that failed since failing_since */
-	uint64_t size_at_rotation;	/* younger ones wait until these have been read */
-	uint64_t nuls_until;		/* from the offset up to it there is nothing but NULs */
-	uint64_t copied_until;		/* so long a copy of it was seen; 0 for none */
-	uint64_t copied_from;		/* its own size then; COPIED_BEFORE: before the start */
-	int64_t doubted_since;		/* when its object was first seen to differ; 0 for not */
-	int64_t quiet_since;		/* when it was last seen to change, monotonic */
-	int64_t failing_since;		/* when calls on it began to fail; 0 for not */
-	struct ledger_tail *tail;	/* digests that are not committed yet, or NULL */
-	struct generation *prev, *next; /* open ones, longest unused first */
+	struct object_look seen; /* the last look at its object; zero before the first */
+	int fd;			 /* -1 for closed */
+	uint32_t partial;	 /* bytes behind the offset that are no line yet */
+	int64_t quiet_since;	 /* when it was last seen to change, monotonic */
+	const struct generation_seldom *seldom; /* see generation_seldom */
+	struct ledger_tail *tail;		/* digests that are not committed yet, or NULL */
+	struct generation *prev, *next;		/* open ones, longest unused first */
+	bool unlinked : 1;			/* no name is left: only fd */
+	bool at_end : 1;			/* all that was there has been read */
+	bool shrunk : 1;			/* was seen shorter than its offset */
+	bool by_copy : 1;  /* HELD by an older copy that came as another object */
+	bool proven : 1;   /* its object was compared since the start */
+	bool asked : 1;	   /* the siblings were, since it was last seen to change */
+	bool dirty : 1;	   /* to be posted with the next batch */
+	bool touched : 1;  /* seen to change in place since the start */
+	bool listed : 1;   /* stood among the siblings at the last look */
+	bool vanished : 1; /* its object was not found after a restart */
+};
+
+/* What few generations have: all zero for the others, which share one. */
+struct generation_seldom {
+	uint64_t size_at_rotation; /* younger ones wait until these have been read */
+	uint64_t nuls_until;	   /* from the offset up to it there is nothing but NULs */
+	uint64_t copied_until;	   /* so long a copy of it was seen; 0 for none */
+	uint64_t copied_from;	   /* its own size then; COPIED_BEFORE: before the start */
+	int64_t doubted_since;	   /* when its object was first seen to differ; 0 for not */
+	int64_t failing_since;	   /* when calls on it began to fail; 0 for not */
+	uint32_t failures;	   /* calls that failed since then */
 };
 
 /* A sibling that was looked at and not taken: not compared again until something changed. */
@@ -71,27 +76,18 @@ struct memo {
 };
 
 struct stream {
-	const char *name; /* the last part of its path */
 	struct folder *folder;
 	struct stream *next_in_folder;
 	struct generation **generation; /* may be &only */
 	struct generation *only;
-	size_t count;
-	struct memo *memo;
-	size_t memo_count;
 	char *site;	    /* where the template needs no host, or the host is empty; NULL: ask */
 	uint64_t situation; /* counts what may make a sibling worth another look */
 	const struct arrival *arrival; /* while its siblings are checked for its sake, else NULL */
 	int64_t missing_since;	       /* TIME_NONE while something stands at the path */
-	int64_t retry_at;	       /* after trouble, monotonic */
-	int64_t trouble_since;
-	int64_t hidden_since; /* when looks at its siblings began to fail; 0 for not */
-	int64_t stood_until;  /* where the first look at its siblings failed: by the clock of the
-				 file system, what stood there then is no younger; else 0 */
-	struct first_end *first_end; /* where the first look at a log that is begun at its end
-					failed; else NULL */
-	const char *trouble_in;	     /* what could not be done, static */
-	int trouble;		     /* errno that still stands, 0 for none */
+	const struct stream_seldom *seldom; /* see stream_seldom */
+	struct stream *due_next, *busy_next;
+	struct stream *ready_prev, *ready_next;
+	uint32_t count;
 	bool odd_turn : 1;    /* a writer that never stops does not hold up the younger ones */
 	bool told : 1;	      /* the trouble counts as a gap */
 	bool followed : 1;    /* matches `paths` now */
@@ -111,9 +107,22 @@ struct stream {
 	bool busy : 1;	/* something is undecided: look every second; in follow->busy */
 	bool owned : 1; /* an old file's writer lives, and is not seen: look with each sweep */
 	bool ready : 1; /* in follow->ready */
-	struct stream *due_next, *busy_next;
-	struct stream *ready_prev, *ready_next;
 	char path[];
+};
+
+/* What few streams have: all zero for the others, which share one. */
+struct stream_seldom {
+	struct memo *memo;
+	size_t memo_count;
+	struct first_end *first_end; /* where the first look at a log that is begun at its end
+					failed; else NULL */
+	int64_t retry_at;	     /* after trouble, monotonic */
+	int64_t trouble_since;
+	const char *trouble_in; /* what could not be done, static */
+	int64_t hidden_since;	/* when looks at its siblings began to fail; 0 for not */
+	int64_t stood_until;	/* where the first look at its siblings failed: by the clock of the
+				   file system, what stood there then is no younger; else 0 */
+	int trouble;		/* errno that still stands, 0 for none */
 };
 
 /* What of the object is not read. */
@@ -123,8 +132,7 @@ struct first_end {
 };
 
 struct folder {
-	struct folder *parent; /* NULL for "/" */
-	uint64_t *places;      /* one for each glob; what may stand below it; may be &only */
+	uint64_t *places; /* one for each glob; what may stand below it; may be &only */
 	uint64_t only;
 	struct stream *streams;
 	int watch;   /* watch descriptor, -1 for none */
@@ -228,15 +236,25 @@ generation_has_object(const struct generation *generation)
 {
 	return generation->position.object_length > 0;
 }
+/* To change it: a struct of its own. */
+struct generation_seldom *
+generation_seldom(struct generation *generation);
+void
+generation_works(struct generation *generation); /* no call on it fails any more */
+void
+generation_doubted(struct generation *generation, int64_t since); /* 0: it is not any more */
+void
+generation_set_copied(struct generation *generation, uint64_t until, uint64_t from);
 /* A copy that was seen held more than its own object does. */
 #define COPIED_BEFORE UINT64_MAX
 
 static inline bool
 generation_is_copied(const struct generation *generation)
 {
-	return generation->copied_until > generation->seen.size &&
-	       (generation->copied_from == generation->seen.size ||
-		       generation->copied_from == COPIED_BEFORE);
+	const struct generation_seldom *seldom = generation->seldom;
+	return seldom->copied_until > generation->seen.size &&
+	       (seldom->copied_from == generation->seen.size ||
+		       seldom->copied_from == COPIED_BEFORE);
 }
 void
 generation_seen_at(struct follow *follow, struct generation *generation, const char *path);
@@ -285,6 +303,12 @@ descriptor_say_plenty(struct follow *follow);
 /* folder.c */
 struct stream *
 stream_get(struct follow *follow, const char *path);
+/* To change it: a struct of its own. */
+struct stream_seldom *
+stream_seldom(struct stream *stream);
+/* The last part of its path. */
+const char *
+stream_name(const struct stream *stream);
 struct stream *
 stream_next(const struct follow *follow, size_t *place); /* all of them: see table_next */
 void

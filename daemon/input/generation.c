@@ -24,6 +24,54 @@ struct ledger_tail {
 	struct ledger_tail *prev, *next;
 };
 
+static const struct generation_seldom NONE;
+
+struct generation_seldom *
+generation_seldom(struct generation *generation)
+{
+	if (generation->seldom == &NONE)
+		generation->seldom = mem_new(sizeof *generation->seldom);
+	return (struct generation_seldom *)generation->seldom;
+}
+
+static void
+free_seldom(struct generation *generation)
+{
+	if (generation->seldom != &NONE)
+		free((struct generation_seldom *)generation->seldom);
+	generation->seldom = &NONE;
+}
+
+/* Younger ones wait no more for one that is DONE. */
+static bool
+is_settled(const struct generation_seldom *seldom)
+{
+	return !seldom->copied_until && !seldom->doubted_since && !seldom->failing_since;
+}
+
+void
+generation_works(struct generation *generation)
+{
+	if (generation->seldom->failing_since)
+		generation_seldom(generation)->failing_since = 0;
+}
+
+void
+generation_doubted(struct generation *generation, int64_t since)
+{
+	if (generation->seldom->doubted_since != since)
+		generation_seldom(generation)->doubted_since = since;
+}
+
+void
+generation_set_copied(struct generation *generation, uint64_t until, uint64_t from)
+{
+	if (!until && !generation->seldom->copied_until)
+		return;
+	generation_seldom(generation)->copied_until = until;
+	generation_seldom(generation)->copied_from = from;
+}
+
 /* Most streams have but one. */
 static void
 make_room(struct stream *stream)
@@ -53,6 +101,7 @@ generation_new(struct follow *follow, struct stream *stream, size_t at)
 	generation->fd = -1;
 	generation->quiet_since = follow->now;
 	generation->proven = true;
+	generation->seldom = &NONE;
 	make_room(stream);
 	memmove(stream->generation + at + 1, stream->generation + at,
 		(stream->count - at) * sizeof *stream->generation);
@@ -126,6 +175,7 @@ generation_free(struct follow *follow, struct generation *generation)
 	unmark(follow, generation);
 	free_tail(follow, generation);
 	free_position(&generation->position);
+	free_seldom(generation);
 	free(generation);
 }
 
@@ -142,7 +192,9 @@ generation_enter(struct follow *follow, struct generation *generation, enum gene
 	if (state == GENERATION_DRAINING && position->state != GENERATION_DONE)
 		follow->status.rotations++;
 	if (state == GENERATION_DRAINING)
-		generation->size_at_rotation = generation->seen.size;
+		generation_seldom(generation)->size_at_rotation = generation->seen.size;
+	if (state == GENERATION_DONE && is_settled(generation->seldom))
+		free_seldom(generation);
 	position->state = state;
 	generation->stream->situation++;
 	generation_mark(follow, generation);
@@ -200,7 +252,7 @@ generation_set_object(struct follow *follow, struct generation *generation,
 	generation->seen = *look;
 	generation->unlinked = look->links == 0;
 	generation->vanished = false;
-	generation->failing_since = 0;
+	generation_works(generation);
 	/* Born with its first object: what is younger than that, and unknown, came behind it. */
 	if (position->born_at == 0 || look->born_at < position->born_at)
 		position->born_at = look->born_at;

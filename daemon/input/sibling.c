@@ -13,11 +13,11 @@
 static void
 siblings_failed(struct follow *follow, struct stream *stream)
 {
-	if (!stream->hidden_since)
-		stream->hidden_since = follow->now;
+	if (!stream->seldom->hidden_since)
+		stream_seldom(stream)->hidden_since = follow->now;
 	stream->hidden = true;
 	stream->siblings_due = true;
-	if (follow->now - stream->hidden_since >= DRAIN_QUIET)
+	if (follow->now - stream->seldom->hidden_since >= DRAIN_QUIET)
 		return;
 	stream->older_waits = true;
 	stream_set_busy(follow, stream);
@@ -26,9 +26,10 @@ siblings_failed(struct follow *follow, struct stream *stream)
 static struct memo *
 find_memo(struct stream *stream, const struct object_look *look)
 {
-	for (size_t i = 0; i < stream->memo_count; i++) {
-		if (object_is_same(&stream->memo[i].look, look))
-			return &stream->memo[i];
+	const struct stream_seldom *seldom = stream->seldom;
+	for (size_t i = 0; i < seldom->memo_count; i++) {
+		if (object_is_same(&seldom->memo[i].look, look))
+			return &seldom->memo[i];
 	}
 	return NULL;
 }
@@ -41,8 +42,9 @@ remember(struct follow *follow, struct stream *stream, const struct object_look 
 	if (memo && object_is_unchanged(&memo->look, look))
 		return memo;
 	if (!memo) {
-		stream->memo = mem_grow(stream->memo, stream->memo_count + 1, sizeof *stream->memo);
-		memo = &stream->memo[stream->memo_count++];
+		struct stream_seldom *seldom = stream_seldom(stream);
+		seldom->memo = mem_grow(seldom->memo, seldom->memo_count + 1, sizeof *memo);
+		memo = &seldom->memo[seldom->memo_count++];
 	}
 	*memo = (struct memo){.look = *look, .since = follow->now, .situation = UINT64_MAX};
 	return memo;
@@ -52,14 +54,17 @@ static void
 forget_memos(struct stream *stream, const struct siblings *siblings)
 {
 	size_t kept = 0;
-	for (size_t i = 0; i < stream->memo_count; i++) {
+	if (!stream->seldom->memo_count)
+		return;
+	struct stream_seldom *seldom = stream_seldom(stream);
+	for (size_t i = 0; i < seldom->memo_count; i++) {
 		bool found = false;
 		for (size_t k = 0; k < siblings->count && !found; k++)
-			found = object_is_same(&stream->memo[i].look, &siblings->item[k].look);
+			found = object_is_same(&seldom->memo[i].look, &siblings->item[k].look);
 		if (found)
-			stream->memo[kept++] = stream->memo[i];
+			seldom->memo[kept++] = seldom->memo[i];
 	}
-	stream->memo_count = kept;
+	seldom->memo_count = kept;
 }
 
 /* What is older than all that is remembered was there before. */
@@ -131,8 +136,8 @@ is_path_as_seen(const struct follow *follow, const struct stream *stream)
 							 : NULL;
 	struct object_look look;
 	/* Somebody writes over what was read: its rest comes first. */
-	if (!stream->arrival && current && current->doubted_since && !current->shrunk &&
-		follow->now - current->doubted_since < REWRITE_LIMIT)
+	if (!stream->arrival && current && current->seldom->doubted_since && !current->shrunk &&
+		follow->now - current->seldom->doubted_since < REWRITE_LIMIT)
 		return false;
 	bool stands = object_look_at(stream->path, &look) && look.is_file;
 	if (!stands || stream->missing_since != TIME_NONE)
@@ -306,7 +311,7 @@ check_draining(struct follow *follow, struct generation *generation, const struc
 		return;
 	if (verdict == CONTENT_WHOLE) {
 		generation->seen = look;
-		generation->size_at_rotation = look.size;
+		generation_seldom(generation)->size_at_rotation = look.size;
 		generation->proven = true;
 		generation->at_end = false;
 		generation_set_fd(follow, generation, fd);
@@ -334,7 +339,8 @@ check(struct follow *follow, struct stream *stream, const struct sibling *siblin
 {
 	struct generation *known = generation_find(follow, &sibling->key);
 	if (!known) {
-		if (!stream->stood_until || sibling->look.moved_at > stream->stood_until)
+		if (!stream->seldom->stood_until ||
+			sibling->look.moved_at > stream->seldom->stood_until)
 			classify(follow, stream, sibling, false);
 		return;
 	}
@@ -375,7 +381,7 @@ sibling_claims(struct follow *follow, struct stream *stream, const char *path,
 	struct sibling sibling = {.path = (char *)path, .look = *look, .key = *key};
 	for (struct stream *s = stream->folder->streams; s; s = s->next_in_folder) {
 		struct object_look now;
-		if (s == stream || !s->count || !sibling_is_named(follow, s, stream->name))
+		if (s == stream || !s->count || !sibling_is_named(follow, s, stream_name(stream)))
 			continue;
 		if (look->size == 0) {
 			stream_set_busy(follow, stream);
@@ -475,8 +481,8 @@ take_as_read(struct follow *follow, struct stream *stream, const struct sibling 
 	return ok;
 }
 
-/* What has been there until then. */
-static void
+/* What has been there until then; false where not all of it could be. */
+static bool
 take_all_as_read(struct follow *follow, struct stream *stream, int64_t until)
 {
 	struct siblings siblings = siblings_find(follow, stream);
@@ -488,18 +494,18 @@ take_all_as_read(struct follow *follow, struct stream *stream, int64_t until)
 			all &= take_as_read(follow, stream, sibling);
 	}
 	siblings_fini(&siblings);
-	if (all)
-		stream->stood_until = 0;
-	else
+	if (!all)
 		siblings_failed(follow, stream);
+	return all;
 }
 
 void
 sibling_take_as_read(struct follow *follow, struct stream *stream)
 {
 	struct object_look folder;
-	stream->stood_until = object_look_at(stream->folder->path, &folder) ? folder.moved_at : 0;
-	take_all_as_read(follow, stream, INT64_MAX);
+	bool known = object_look_at(stream->folder->path, &folder);
+	if (!take_all_as_read(follow, stream, INT64_MAX))
+		stream_seldom(stream)->stood_until = known ? folder.moved_at : 0;
 }
 
 void
@@ -509,8 +515,9 @@ sibling_check(struct follow *follow, struct stream *stream)
 	stream->copied = stream->older_waits = stream->hidden = false;
 	if (stream->count == 0)
 		return;
-	if (stream->stood_until)
-		take_all_as_read(follow, stream, stream->stood_until);
+	if (stream->seldom->stood_until &&
+		take_all_as_read(follow, stream, stream->seldom->stood_until))
+		stream_seldom(stream)->stood_until = 0;
 	struct siblings siblings = siblings_find(follow, stream);
 	if (siblings.trouble)
 		siblings_failed(follow, stream);
@@ -526,7 +533,7 @@ sibling_check(struct follow *follow, struct stream *stream)
 		forget_old(follow, stream);
 		forget_memos(stream, &siblings);
 	}
-	if (!stream->hidden)
-		stream->hidden_since = 0;
+	if (!stream->hidden && stream->seldom->hidden_since)
+		stream_seldom(stream)->hidden_since = 0;
 	siblings_fini(&siblings);
 }

@@ -97,7 +97,7 @@ sibling_is_named(const struct follow *follow, const struct stream *stream, const
 {
 	const struct config_list *rotated = &follow->config->rotated;
 	for (size_t i = 0; i < rotated->count; i++) {
-		if (is_named(rotated->item[i], stream->name, name) &&
+		if (is_named(rotated->item[i], stream_name(stream), name) &&
 			!strchr(rotated->item[i], '/'))
 			return true;
 	}
@@ -210,10 +210,10 @@ siblings_are_listed(const struct follow *follow, const struct stream *stream)
 	const struct names *names = &follow->listing.names;
 	for (size_t k = 0; k < rotated->count; k++) {
 		const char *pattern = rotated->item[k];
-		struct span prefix = prefix_of(pattern, stream->name);
+		struct span prefix = prefix_of(pattern, stream_name(stream));
 		for (size_t i = names_find(names, prefix);
 			names_has(names, i, prefix) && !strchr(pattern, '/'); i++) {
-			if (is_named(pattern, stream->name, names->item[i]))
+			if (is_named(pattern, stream_name(stream), names->item[i]))
 				return true;
 		}
 	}
@@ -280,7 +280,8 @@ siblings_find(struct follow *follow, const struct stream *stream)
 		if (!(listed && strcmp(follow->listing.folder, folder) == 0))
 			listed = list_folder(follow, folder, &siblings.trouble);
 		if (listed)
-			take_listed(follow, &siblings, slash ? slash + 1 : pattern, stream->name);
+			take_listed(follow, &siblings, slash ? slash + 1 : pattern,
+				stream_name(stream));
 		free(folder);
 	}
 	if (siblings.count)

@@ -152,10 +152,10 @@ find_text(struct follow *follow, int fd, uint64_t from)
 static uint64_t
 find_text_behind(struct follow *follow, struct generation *generation, uint64_t from)
 {
-	uint64_t known = generation->nuls_until;
+	uint64_t known = generation->seldom->nuls_until;
 	uint64_t text = find_text(follow, generation->fd, known > from ? known : from);
 	if (text == NO_TEXT)
-		generation->nuls_until = generation->seen.size;
+		generation_seldom(generation)->nuls_until = generation->seen.size;
 	return text;
 }
 
@@ -274,10 +274,10 @@ set_at_end(struct follow *follow, struct generation *generation)
 	struct position *position = &generation->position;
 	position->size = position->offset + generation->partial;
 	if (generation_is_copied(generation)) {
-		position->size = generation->copied_until;
-	} else if (generation->copied_until) {
+		position->size = generation->seldom->copied_until;
+	} else if (generation->seldom->copied_until) {
 		/* It has grown: the copy is to be compared again. */
-		generation->copied_until = 0;
+		generation_set_copied(generation, 0, 0);
 		generation->stream->situation++;
 		generation->stream->siblings_due = true;
 	}
