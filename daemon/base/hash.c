@@ -88,3 +88,15 @@ hex_encode(const uint8_t *bytes, size_t n, char *out)
 	}
 	out[2 * n] = '\0';
 }
+
+bool
+hex_decode(const char *text, uint8_t *bytes, size_t n)
+{
+	static const char DIGIT[] = "0123456789abcdef";
+	if (!text || strlen(text) != 2 * n || strspn(text, DIGIT) != 2 * n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = (uint8_t)((strchr(DIGIT, text[2 * i]) - DIGIT) << 4 |
+				     (strchr(DIGIT, text[2 * i + 1]) - DIGIT));
+	return true;
+}

@@ -1,6 +1,7 @@
 #ifndef AIWATCH_BASE_HASH_H
 #define AIWATCH_BASE_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,5 +35,10 @@ hmac_sha256(const void *key, size_t key_n, const void *bytes, size_t n);
 /* Writes 2 * n lower-case hexadecimal digits and a NUL to out. */
 void
 hex_encode(const uint8_t *bytes, size_t n, char *out);
+
+/* The n bytes that hex_encode wrote; false where the text, NULL included, is none of that length.
+ */
+bool
+hex_decode(const char *text, uint8_t *bytes, size_t n);
 
 #endif

@@ -17,6 +17,26 @@
  *    ▼                     ▼
  *   silent ──released──► said          ends while silent: history only
  */
+struct line **
+attempts_line(struct attempts *attempts, size_t i)
+{
+	struct line **const PLACE[LINE_PLACES] = {
+		&attempts->enroll, &attempts->sync, &attempts->rejected, &attempts->forbidden};
+	return PLACE[i];
+}
+
+size_t
+attempts_find_line(struct attempts *attempts, const struct evidence *evidence)
+{
+	for (size_t i = 0; attempts && evidence->shared && i < LINE_PLACES; i++) {
+		const struct line *line = *attempts_line(attempts, i);
+		if (line && line->evidence.shared == evidence->shared &&
+			line->evidence.read_at == evidence->read_at)
+			return i;
+	}
+	return LINE_PLACES;
+}
+
 void
 line_put(struct line **place, struct line *line)
 {

@@ -4,8 +4,8 @@
 #include "daemon/engine/site.h"
 
 /*
- * What a site is made of: shared by site.c (the machine), site_incident.c (what is open and what is
- * said of it) and site_save.c. Nobody else includes this.
+ * What a site is made of: shared by the files site*.c (see daemon/engine/site.h). Nobody else
+ * includes this.
  */
 
 /* One line of an attempt, kept as long as another may pair with it. */
@@ -142,6 +142,15 @@ evidence_when(const struct evidence *evidence)
 {
 	return evidence->time != TIME_NONE ? evidence->time : evidence->read_at;
 }
+
+/* The i-th of the places where a line is kept, in the order of struct attempts. */
+enum { LINE_PLACES = 4 };
+struct line **
+attempts_line(struct attempts *attempts, size_t i);
+
+/* The first place where this evidence stands; LINE_PLACES for none, or without attempts. */
+size_t
+attempts_find_line(struct attempts *attempts, const struct evidence *evidence);
 
 /* Takes a share of the line, NULL for none, to where another may have stood. */
 void

@@ -44,46 +44,19 @@ save_evidence(struct json_text *json, const struct evidence *evidence)
 	save_digest(json, "digest", evidence->digest);
 }
 
-/* The names of the four kept lines, and where they stand. */
-static const struct line_place {
-	const char *name;
-	size_t at;
-} LINE_PLACE[] = {
-	{"enroll", offsetof(struct attempts, enroll)},
-	{"sync", offsetof(struct attempts, sync)},
-	{"rejected", offsetof(struct attempts, rejected)},
-	{"forbidden", offsetof(struct attempts, forbidden)},
-};
-
-static struct line **
-line_at(const struct attempts *attempts, size_t i)
-{
-	return (struct line **)((char *)attempts + LINE_PLACE[i].at);
-}
-
-/* The first of the kept lines that is this evidence; NULL for none, or without attempts. */
-static const char *
-name_of_line(const struct attempts *attempts, const struct evidence *evidence)
-{
-	for (size_t i = 0; attempts && evidence->shared && i < COUNT(LINE_PLACE); i++) {
-		const struct line *line = *line_at(attempts, i);
-		if (line && line->evidence.shared == evidence->shared &&
-			line->evidence.read_at == evidence->read_at)
-			return LINE_PLACE[i].name;
-	}
-	return NULL;
-}
+/* The names of the kept lines, by their places. */
+static const char *const LINE_NAME[LINE_PLACES] = {"enroll", "sync", "rejected", "forbidden"};
 
 /* What stands among the kept lines is named. */
 static void
-save_evidence_list(struct json_text *json, const struct attempts *attempts,
+save_evidence_list(struct json_text *json, struct attempts *attempts,
 	const struct evidence *evidence, size_t count)
 {
 	json_text_open(json, "evidence", '[');
 	for (size_t i = 0; i < count; i++) {
-		const char *name = name_of_line(attempts, &evidence[i]);
-		if (name) {
-			json_text_put(json, NULL, name);
+		size_t place = attempts_find_line(attempts, &evidence[i]);
+		if (place < LINE_PLACES) {
+			json_text_put(json, NULL, LINE_NAME[place]);
 			continue;
 		}
 		json_text_open(json, NULL, '{');
@@ -95,16 +68,16 @@ save_evidence_list(struct json_text *json, const struct attempts *attempts,
 
 /* One that stands in an earlier place too is named. */
 static void
-save_line(struct json_text *json, const struct attempts *attempts, size_t place)
+save_line(struct json_text *json, struct attempts *attempts, size_t place)
 {
-	const struct line *line = *line_at(attempts, place);
+	const struct line *line = *attempts_line(attempts, place);
 	for (size_t i = 0; i < place; i++) {
-		if (*line_at(attempts, i) != line)
+		if (*attempts_line(attempts, i) != line)
 			continue;
-		json_text_put(json, LINE_PLACE[place].name, LINE_PLACE[i].name);
+		json_text_put(json, LINE_NAME[place], LINE_NAME[i]);
 		return;
 	}
-	json_text_open(json, LINE_PLACE[place].name, '{');
+	json_text_open(json, LINE_NAME[place], '{');
 	save_evidence(json, &line->evidence);
 	json_text_flag(json, "backlog", line->backlog);
 	json_text_flag(json, "taken", line->taken);
@@ -114,7 +87,7 @@ save_line(struct json_text *json, const struct attempts *attempts, size_t place)
 }
 
 static void
-save_trouble(struct json_text *json, const char *name, const struct attempts *attempts,
+save_trouble(struct json_text *json, const char *name, struct attempts *attempts,
 	const struct trouble *trouble)
 {
 	const struct incident *incident = &trouble->incident;
@@ -133,11 +106,11 @@ save_trouble(struct json_text *json, const char *name, const struct attempts *at
 }
 
 static void
-save_attempts(struct json_text *json, const struct attempts *attempts)
+save_attempts(struct json_text *json, struct attempts *attempts)
 {
 	json_text_open(json, "attempts", '{');
-	for (size_t i = 0; i < COUNT(LINE_PLACE); i++) {
-		if (*line_at(attempts, i))
+	for (size_t i = 0; i < LINE_PLACES; i++) {
+		if (*attempts_line(attempts, i))
 			save_line(json, attempts, i);
 	}
 	for (int i = 0; i < TROUBLES; i++) {
@@ -230,14 +203,8 @@ load_time(const json_t *object, const char *name, int64_t *time, struct err *err
 static bool
 load_digest(const json_t *object, const char *name, uint8_t digest[16], struct err *err)
 {
-	const char *text = json_string_value(json_object_get(object, name));
-	if (!text || strlen(text) != 32 || strspn(text, "0123456789abcdef") != 32)
-		return err_set(err, "\"%s\" is no digest", name);
-	for (int i = 0; i < 16; i++) {
-		const char pair[] = {text[2 * i], text[2 * i + 1], '\0'};
-		digest[i] = (uint8_t)strtoul(pair, NULL, 16);
-	}
-	return true;
+	return hex_decode(json_string_value(json_object_get(object, name)), digest, 16) ||
+	       err_set(err, "\"%s\" is no digest", name);
 }
 
 static bool
@@ -257,18 +224,18 @@ load_evidence(const json_t *object, struct evidence *evidence, struct err *err)
 
 /* The kept line that is named, NULL where it is none. */
 static struct line *
-find_line(const struct attempts *attempts, const char *name)
+find_line(struct attempts *attempts, const char *name)
 {
-	for (size_t i = 0; attempts && i < COUNT(LINE_PLACE); i++) {
-		if (strcmp(LINE_PLACE[i].name, name) == 0)
-			return *line_at(attempts, i);
+	for (size_t i = 0; attempts && i < LINE_PLACES; i++) {
+		if (strcmp(LINE_NAME[i], name) == 0)
+			return *attempts_line(attempts, i);
 	}
 	return NULL;
 }
 
 static bool
-load_testimony(const json_t *item, const struct attempts *attempts, struct evidence *evidence,
-	struct err *err)
+load_testimony(
+	const json_t *item, struct attempts *attempts, struct evidence *evidence, struct err *err)
 {
 	if (!json_is_string(item))
 		return load_evidence(item, evidence, err);
@@ -280,7 +247,7 @@ load_testimony(const json_t *item, const struct attempts *attempts, struct evide
 
 /* `list` has room for as many as there are: check_evidence_list said so. */
 static bool
-load_evidence_list(const json_t *object, const struct attempts *attempts, struct evidence *list,
+load_evidence_list(const json_t *object, struct attempts *attempts, struct evidence *list,
 	size_t *count, struct err *err)
 {
 	const json_t *items = json_object_get(object, "evidence");
@@ -301,8 +268,7 @@ check_evidence_list(const json_t *object, struct err *err)
 }
 
 static bool
-load_line(
-	const json_t *object, const struct attempts *attempts, struct line **place, struct err *err)
+load_line(const json_t *object, struct attempts *attempts, struct line **place, struct err *err)
 {
 	if (!object)
 		return true;
@@ -325,7 +291,8 @@ static bool
 load_id(const json_t *object, struct incident *incident, struct err *err)
 {
 	const char *id = json_string_value(json_object_get(object, "id"));
-	if (!id || (*id && strlen(id) != ALERT_ID_TEXT - 1))
+	uint8_t digest[(ALERT_ID_TEXT - 1) / 2];
+	if (!id || (*id && !hex_decode(id, digest, sizeof digest)))
 		return err_set(err, "\"id\" is no id");
 	memcpy(incident->id, id, strlen(id) + 1);
 	return true;
@@ -361,10 +328,10 @@ load_attempts(const json_t *object, struct site *site, struct err *err)
 	if (!object)
 		return true;
 	struct attempts *attempts = site->attempts = mem_new(sizeof *attempts);
-	for (size_t i = 0; i < COUNT(LINE_PLACE); i++) {
-		if (!load_line(json_object_get(object, LINE_PLACE[i].name), attempts,
-			    line_at(attempts, i), err))
-			return err_context(err, "%s", LINE_PLACE[i].name);
+	for (size_t i = 0; i < LINE_PLACES; i++) {
+		if (!load_line(json_object_get(object, LINE_NAME[i]), attempts,
+			    attempts_line(attempts, i), err))
+			return err_context(err, "%s", LINE_NAME[i]);
 	}
 	for (int i = 0; i < TROUBLES; i++) {
 		enum alert_kind kind = (enum alert_kind)i;

@@ -145,6 +145,12 @@ t06_digests_are_the_published_ones(void **state)
 		hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 	hex_encode(hash128(NULL, 0).byte, 16, hex);
 	assert_string_equal(hex, "99aa06d3014798d86001c324468d497f");
+	static const char *const WRONG[] = {NULL, "", "00f", "00fff", "00fg", "00FF"};
+	uint8_t bytes[2];
+	assert_true(hex_decode("09af", bytes, sizeof bytes));
+	assert_memory_equal(bytes, "\x09\xaf", sizeof bytes);
+	for (size_t i = 0; i < COUNT(WRONG); i++)
+		assert_false(hex_decode(WRONG[i], bytes, sizeof bytes));
 }
 
 static void
