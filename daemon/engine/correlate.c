@@ -2,18 +2,16 @@
 
 #include "config/suggest.h"
 #include "daemon/base/mem.h"
-#include "daemon/base/table.h"
 #include "daemon/engine/outcome.h"
-#include "daemon/engine/site.h"
+#include "daemon/engine/roster.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
 /*
- * The table of sites, and the timers: a binary heap of the sites that have something to do, so that
- * a site at rest costs nothing. `slot` is a site's place in the heap, NO_SLOT where it has no
- * timer.
+ * The timers: a binary heap of the sites that have something to do, so that a site without costs
+ * nothing. `slot` is a site's place in the heap, NO_SLOT where it has no timer.
  */
 #define NO_SLOT UINT32_MAX
 
@@ -23,13 +21,6 @@
 /* Record times that a date's misreading made are no times. */
 #define TIME_FIRST INT64_C(0)
 #define TIME_LAST  (INT64_C(253402300799) * SECOND) /* 9999-12-31T23:59:59Z */
-
-struct row {
-	struct site *site;
-	int64_t due; /* where slot is not NO_SLOT */
-	uint32_t slot;
-	bool loaded; /* and the first tick has not been */
-};
 
 /* A file in its first look, and the sites whose alerts it holds back. */
 struct backlog {
@@ -41,7 +32,7 @@ struct backlog {
 
 struct correlate {
 	struct correlate_options options;
-	struct table rows; /* by the names of their sites */
+	struct roster *roster; /* where it is only looked at, what it reads by may change */
 	struct backlog *backlogs;
 	struct row **heap;
 	size_t heap_count, heap_room;
@@ -54,21 +45,24 @@ struct correlate *
 correlate_new(const struct correlate_options *options)
 {
 	struct correlate *correlate = mem_new(sizeof *correlate);
+	correlate->roster = mem_new(sizeof *correlate->roster);
 	correlate->options = *options;
 	correlate->loaded_due = TIME_NONE;
 	return correlate;
 }
 
-static struct span
-name_of(const void *item)
+void
+correlate_set_reading(struct correlate *correlate,
+	char *(*read)(void *owner, const char *site, struct err *err), void *owner)
 {
-	return span_of(site_key(((const struct row *)item)->site));
+	correlate->roster->read = read;
+	correlate->roster->read_owner = owner;
 }
 
-static struct row *
-next_row(const struct correlate *correlate, size_t *place)
+void
+correlate_rest(struct correlate *correlate, size_t most)
 {
-	return table_next(&correlate->rows, place);
+	roster_rest(correlate->roster, most);
 }
 
 static void
@@ -84,14 +78,10 @@ void
 correlate_free(struct correlate *correlate)
 {
 	struct backlog *backlog, *next_backlog;
-	size_t place = 0;
 	if (!correlate)
 		return;
-	for (struct row *row; (row = next_row(correlate, &place));) {
-		site_free(row->site);
-		free(row);
-	}
-	table_fini(&correlate->rows);
+	roster_fini(correlate->roster);
+	free(correlate->roster);
 	HASH_ITER (hh, correlate->backlogs, backlog, next_backlog)
 		backlog_free(correlate, backlog);
 	free(correlate->heap);
@@ -109,8 +99,7 @@ heap_set(struct correlate *correlate, size_t slot, struct row *row)
 static bool
 is_before(const struct row *a, const struct row *b)
 {
-	return a->due < b->due ||
-	       (a->due == b->due && strcmp(site_key(a->site), site_key(b->site)) < 0);
+	return a->due < b->due || (a->due == b->due && strcmp(row_key(a), row_key(b)) < 0);
 }
 
 /* Moves the row from the slot towards the root, then towards the leaves, to where it belongs. */
@@ -156,7 +145,9 @@ heap_add(struct correlate *correlate, struct row *row)
 static void
 schedule(struct correlate *correlate, struct row *row)
 {
-	int64_t due = site_due(row->site, &correlate->options);
+	struct site *site = roster_peek(row);
+	int64_t due = site_due(site, &correlate->options);
+	roster_unpeek(row, site);
 	if (row->loaded && due != TIME_NONE && due < correlate->loaded_due)
 		due = correlate->loaded_due;
 	if (due == TIME_NONE) {
@@ -178,27 +169,21 @@ correlate_configure(struct correlate *correlate, const struct correlate_options 
 {
 	size_t place = 0;
 	correlate->options = *options;
-	for (struct row *row; (row = next_row(correlate, &place));)
+	for (struct row *row; (row = roster_next(correlate->roster, &place));)
 		schedule(correlate, row);
-}
-
-static struct row *
-find(const struct correlate *correlate, const char *site)
-{
-	return table_find(&correlate->rows, name_of, span_of(site));
 }
 
 const char *
 correlate_find(const struct correlate *correlate, const char *name, struct err *err)
 {
-	struct row *row = find(correlate, name);
+	struct row *row = roster_find(correlate->roster, name);
 	struct suggest suggest = suggest_start(name);
 	const char *alike = NULL;
 	size_t count = 0, place = 0;
 	if (row)
-		return site_key(row->site);
-	while ((row = next_row(correlate, &place))) {
-		const char *key = site_key(row->site);
+		return row_key(row);
+	while ((row = roster_next(correlate->roster, &place))) {
+		const char *key = row_key(row);
 		suggest_offer(&suggest, key);
 		if (span_equal_nocase(span_of(key), span_of(name))) {
 			alike = key;
@@ -215,18 +200,23 @@ correlate_find(const struct correlate *correlate, const char *name, struct err *
 static struct row *
 add(struct correlate *correlate, struct site *site)
 {
-	struct row *row = mem_new(sizeof *row);
-	row->site = site;
+	struct row *row = roster_add(correlate->roster, site);
 	row->slot = NO_SLOT;
-	table_add(&correlate->rows, name_of, row);
 	return row;
 }
 
 static struct row *
 find_or_add(struct correlate *correlate, const char *site)
 {
-	struct row *row = find(correlate, site);
+	struct row *row = roster_find(correlate->roster, site);
 	return row ? row : add(correlate, site_new(site));
+}
+
+/* The site to change, with all that it said. */
+static struct site *
+wake(struct correlate *correlate, struct row *row)
+{
+	return roster_recall(correlate->roster, roster_wake(correlate->roster, row));
 }
 
 /* Notes that the file's first look holds the site's alerts back. */
@@ -253,9 +243,10 @@ correlate_sighting(
 	struct sighting sane = *sighting;
 	if (sane.time < TIME_FIRST || sane.time > TIME_LAST)
 		sane.time = TIME_NONE;
-	bool noted = site_is_held_by(row->site, sane.file);
-	site_on_sighting(row->site, &correlate->options, &sane, outcome);
-	if (sane.backlog && !noted && site_is_held_by(row->site, sane.file))
+	struct site *site = wake(correlate, row);
+	bool noted = site_is_held_by(site, sane.file);
+	site_on_sighting(site, &correlate->options, &sane, outcome);
+	if (sane.backlog && !noted && site_is_held_by(site, sane.file))
 		note_backlog(correlate, sane.file, row);
 	schedule(correlate, row);
 }
@@ -269,8 +260,11 @@ correlate_backlog_end(
 	if (!backlog)
 		return;
 	for (size_t i = 0; i < backlog->count; i++) {
-		site_on_backlog_end(backlog->rows[i]->site, file, now, outcome);
-		schedule(correlate, backlog->rows[i]);
+		struct row *row = backlog->rows[i];
+		if (row->rests) /* then it holds nothing back any more */
+			continue;
+		site_on_backlog_end(wake(correlate, row), file, now, outcome);
+		schedule(correlate, row);
 	}
 	backlog_free(correlate, backlog);
 }
@@ -282,7 +276,8 @@ correlate_activity(
 	if (correlate->options.silent_after <= 0)
 		return;
 	struct row *row = find_or_add(correlate, site);
-	site_on_activity(row->site, now, outcome);
+	/* A site that writes does so all the time: what it said is of no use here. */
+	site_on_activity(roster_wake(correlate->roster, row), now, outcome);
 	schedule(correlate, row);
 }
 
@@ -294,7 +289,7 @@ begin_grace(struct correlate *correlate, int64_t now)
 	if (correlate->loaded_count == 0 || correlate->loaded_due != TIME_NONE)
 		return;
 	correlate->loaded_due = now + LOADED_GRACE;
-	for (struct row *row; (row = next_row(correlate, &place));)
+	for (struct row *row; (row = roster_next(correlate->roster, &place));)
 		schedule(correlate, row);
 }
 
@@ -305,7 +300,7 @@ correlate_tick(struct correlate *correlate, int64_t now, struct outcome *outcome
 	while (correlate->heap_count && correlate->heap[0]->due <= now) {
 		struct row *row = correlate->heap[0];
 		row->loaded = false;
-		site_tick(row->site, &correlate->options, now, outcome);
+		site_tick(wake(correlate, row), &correlate->options, now, outcome);
 		schedule(correlate, row);
 	}
 }
@@ -316,10 +311,13 @@ correlate_shift(struct correlate *correlate, int64_t jump, struct outcome *outco
 	size_t place = 0;
 	if (correlate->loaded_due != TIME_NONE)
 		correlate->loaded_due += jump;
-	for (struct row *row; (row = next_row(correlate, &place));) {
-		site_shift(row->site, jump);
-		outcome_add_site(outcome, site_key(row->site));
+	for (struct row *row; (row = roster_next(correlate->roster, &place));) {
+		bool rested = row->rests;
+		site_shift(roster_wake(correlate->roster, row), jump);
+		outcome_add_site(outcome, row_key(row));
 		schedule(correlate, row);
+		if (rested)
+			roster_rest_last(correlate->roster, row);
 	}
 }
 
@@ -333,10 +331,10 @@ bool
 correlate_resolve(struct correlate *correlate, const char *site, int64_t now,
 	struct outcome *outcome, struct err *err)
 {
-	struct row *row = find(correlate, site);
+	struct row *row = roster_find(correlate->roster, site);
 	if (!row)
 		return err_set(err, "site %s is not known", site);
-	bool ok = site_resolve(row->site, now, outcome, err);
+	bool ok = site_resolve(wake(correlate, row), now, outcome, err);
 	schedule(correlate, row);
 	return ok;
 }
@@ -346,10 +344,10 @@ correlate_ack(struct correlate *correlate, const char *site, int64_t now, struct
 	struct err *err)
 {
 	(void)now;
-	struct row *row = find(correlate, site);
+	struct row *row = roster_find(correlate->roster, site);
 	if (!row)
 		return err_set(err, "site %s is not known", site);
-	bool ok = site_ack(row->site, outcome, err);
+	bool ok = site_ack(wake(correlate, row), outcome, err);
 	schedule(correlate, row);
 	return ok;
 }
@@ -359,10 +357,11 @@ correlate_silence(struct correlate *correlate, const char *site, int64_t until, 
 	int64_t now, struct outcome *outcome, struct err *err)
 {
 	bool lifts = until == TIME_NONE || until <= now;
-	struct row *row = lifts ? find(correlate, site) : find_or_add(correlate, site);
+	struct row *row =
+		lifts ? roster_find(correlate->roster, site) : find_or_add(correlate, site);
 	if (!row)
 		return err_set(err, "site %s is not known", site);
-	site_silence(row->site, until, reason, now, outcome);
+	site_silence(wake(correlate, row), until, reason, now, outcome);
 	schedule(correlate, row);
 	return true;
 }
@@ -370,8 +369,13 @@ correlate_silence(struct correlate *correlate, const char *site, int64_t until, 
 char *
 correlate_save(const struct correlate *correlate, const char *site)
 {
-	struct row *row = find(correlate, site);
-	return row ? site_save(row->site) : NULL;
+	struct row *row = roster_find(correlate->roster, site);
+	if (!row)
+		return NULL;
+	struct site *whole = roster_recall(correlate->roster, roster_peek(row));
+	char *saved = site_save(whole);
+	roster_unpeek(row, whole);
+	return saved;
 }
 
 bool
@@ -380,11 +384,11 @@ correlate_load(struct correlate *correlate, const char *saved, struct err *err)
 	struct site *site = site_load(saved, err);
 	if (!site)
 		return err_context(err, "saved site");
-	struct row *row = find(correlate, site_key(site));
+	struct row *row = roster_find(correlate->roster, site_key(site));
+	bool rests = !row || row->rests;
 	if (row) {
-		struct site *old = row->site;
+		site_free(roster_wake(correlate->roster, row));
 		row->site = site;
-		site_free(old);
 	} else {
 		row = add(correlate, site);
 	}
@@ -393,49 +397,68 @@ correlate_load(struct correlate *correlate, const char *saved, struct err *err)
 	for (size_t i = 0; site_held_by(site, i); i++)
 		note_backlog(correlate, site_held_by(site, i), row);
 	schedule(correlate, row);
+	if (rests)
+		roster_rest_last(correlate->roster, row);
 	return true;
 }
 
-static int
-by_name(const void *a, const void *b)
+static void
+each(const struct correlate *correlate, bool (*wants)(const void *owner, const char *site),
+	void (*visit)(void *owner, const struct site_view *view), void *owner)
 {
-	const struct row *const *left = a, *const *right = b;
-	return strcmp(site_key((*left)->site), site_key((*right)->site));
+	struct row **rows = roster_sort(correlate->roster);
+	for (size_t i = 0; i < correlate->roster->rows.count; i++) {
+		struct site_view view;
+		if (wants && !wants(owner, row_key(rows[i])))
+			continue;
+		struct site *site = roster_peek(rows[i]);
+		if (wants)
+			roster_recall(correlate->roster, site);
+		site_get_view(site, &view);
+		visit(owner, &view);
+		roster_unpeek(rows[i], site);
+	}
+	free(rows);
 }
 
 void
 correlate_each(const struct correlate *correlate,
 	void (*visit)(void *owner, const struct site_view *view), void *owner)
 {
-	struct row **rows = mem_array(correlate->rows.count, sizeof *rows);
-	size_t count = 0, place = 0;
-	for (struct row *row; (row = next_row(correlate, &place));)
-		rows[count++] = row;
-	struct site_view view;
-	qsort(rows, count, sizeof *rows, by_name);
-	for (size_t i = 0; i < count; i++) {
-		site_get_view(rows[i]->site, &view);
-		visit(owner, &view);
-	}
-	free(rows);
+	each(correlate, NULL, visit, owner);
+}
+
+void
+correlate_each_whole(const struct correlate *correlate,
+	bool (*wants)(const void *owner, const char *site),
+	void (*visit)(void *owner, const struct site_view *view), void *owner)
+{
+	each(correlate, wants, visit, owner);
 }
 
 void
 correlate_each_standing(const struct correlate *correlate, int64_t now,
 	void (*visit)(void *owner, const struct alert *alert), void *owner)
 {
-	size_t place = 0;
-	for (struct row *row; (row = next_row(correlate, &place));)
-		site_each_standing(row->site, now, visit, owner);
+	size_t place = 0, count = 0;
+	for (struct row *row; (row = roster_next(correlate->roster, &place));) {
+		struct site *site = roster_peek(row);
+		if (site_has_standing(site) && count++ < CORRELATE_STANDING)
+			roster_recall(correlate->roster, site);
+		site_each_standing(site, now, visit, owner);
+		roster_unpeek(row, site);
+	}
 }
 
 int64_t
 correlate_silenced_until(const struct correlate *correlate, const char *site)
 {
 	struct site_view view;
-	const struct row *row = find(correlate, site);
+	const struct row *row = roster_find(correlate->roster, site);
 	if (!row)
 		return TIME_NONE;
-	site_get_view(row->site, &view);
+	struct site *looked_at = roster_peek(row);
+	site_get_view(looked_at, &view);
+	roster_unpeek(row, looked_at);
 	return view.silenced_until;
 }

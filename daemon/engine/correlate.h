@@ -153,6 +153,21 @@ correlate_save(const struct correlate *correlate, const char *site);
 bool
 correlate_load(struct correlate *correlate, const char *saved, struct err *err);
 
+/*
+ * Where sites that were stored may rest (correlate_rest): `read` gives the saved form of the site
+ * that was stored last, to be freed, or NULL with a sentence. It is asked for it when something
+ * happens to a site at rest, or all that is known of it is wanted; where it fails, this is logged
+ * once and the site goes on, with empty texts in its evidence. Before the first load.
+ */
+void
+correlate_set_reading(struct correlate *correlate,
+	char *(*read)(void *owner, const char *site, struct err *err), void *owner);
+
+/* All that was saved, and no change is unsaved, is stored: where more than `most` sites are awake,
+ * all that can go to rest. Nothing is to be noticed of it but memory. */
+void
+correlate_rest(struct correlate *correlate, size_t most);
+
 /* What is known of one site, for people and programs; texts borrow until the next change. */
 struct site_view {
 	const char *name;
@@ -172,15 +187,24 @@ struct site_view {
 
 /*
  * Calls `visit` with an alert, borrowed, for each that was said and is not over, of sites that may
- * be spoken of now: as it stands, with the id of its firing, updated at `now`.
+ * be spoken of now: as it stands, with the id of its firing, updated at `now`. Behind the first
+ * CORRELATE_STANDING, texts of evidence and advice of rules may be missing.
  */
+enum { CORRELATE_STANDING = 10000 };
 void
 correlate_each_standing(const struct correlate *correlate, int64_t now,
 	void (*visit)(void *owner, const struct alert *alert), void *owner);
 
-/* Calls `visit` for each site, in the order of names. */
+/* Calls `visit` for each site, in the order of names. Texts of evidence and advice may be missing.
+ */
 void
 correlate_each(const struct correlate *correlate,
+	void (*visit)(void *owner, const struct site_view *view), void *owner);
+
+/* The same with all texts, for each that `wants` is true of. */
+void
+correlate_each_whole(const struct correlate *correlate,
+	bool (*wants)(const void *owner, const char *site),
 	void (*visit)(void *owner, const struct site_view *view), void *owner);
 
 #endif

@@ -41,6 +41,13 @@ on_saved_site(void *owner, const char *saved)
 		log_error("a site's saved state is not understood and begins anew: %s", err.text);
 }
 
+static char *
+read_site(void *owner, const char *site, struct err *err)
+{
+	const struct engine *engine = owner;
+	return store_read_site(engine->store, site, err);
+}
+
 static bool
 open_store(struct engine *engine, struct err *err)
 {
@@ -103,6 +110,7 @@ start_up(struct engine *engine, struct err *err)
 		return false;
 	engine->queue = queue_new(QUEUE_LIMIT);
 	engine->correlate = correlate_new(&correlation);
+	correlate_set_reading(engine->correlate, read_site, engine);
 	engine->pending = pending_new();
 	engine->outbox = outbox_new(&outbox, engine->store);
 	engine->upkeep = upkeep_new(engine->collector);

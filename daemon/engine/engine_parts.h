@@ -20,6 +20,7 @@
 enum {
 	QUEUE_LIMIT = 6,  /* batches that wait for the engine: what inputs are ahead by is memory */
 	TURN_LIMIT = 256, /* batches of one transaction: not fewer than wait */
+	SITES_AWAKE = 256, /* that were stored: so many may be changed again soon */
 };
 
 struct engine {

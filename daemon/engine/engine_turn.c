@@ -157,8 +157,10 @@ commit(struct engine *engine)
 	bool has_history = changes.incident_count > 0 && !pending_is_crowded(engine->pending);
 	bool durable = engine->owes_sync || has_history || changes.posting_count > 0;
 	bool stored = store_commit(engine->store, &changes, durable, &err);
-	if (stored)
+	if (stored) {
 		pending_saved(engine->pending);
+		correlate_rest(engine->correlate, SITES_AWAKE);
+	}
 	engine->owes_sync = engine->owes_sync && !stored;
 	outbox_saved(engine->outbox, stored);
 	if (stored && !engine->written_at)

@@ -61,8 +61,9 @@ put_advice(json_t *object, const struct site_view *view)
 }
 
 static bool
-is_selected(const struct selection *selection, const char *name)
+is_selected(const void *owner, const char *name)
 {
+	const struct selection *selection = owner;
 	for (size_t i = 0; i < selection->count; i++) {
 		if (strcmp(selection->names[i], name) == 0)
 			return true;
@@ -142,7 +143,10 @@ report_sites(const struct report *report, const char *const *names, size_t count
 	enum report_depth depth)
 {
 	struct selection selection = {json_array(), names, count, depth};
-	correlate_each(report->correlate, on_site, &selection);
+	if (depth == REPORT_BRIEF)
+		correlate_each(report->correlate, on_site, &selection);
+	else
+		correlate_each_whole(report->correlate, is_selected, on_site, &selection);
 	return selection.list;
 }
 

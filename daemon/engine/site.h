@@ -56,7 +56,9 @@ void
 site_silence(
 	struct site *site, int64_t until, const char *reason, int64_t now, struct outcome *outcome);
 
-/* As correlate_each_standing. */
+/* As correlate_each_standing; whether there is one. */
+bool
+site_has_standing(const struct site *site);
 void
 site_each_standing(const struct site *site, int64_t now,
 	void (*visit)(void *owner, const struct alert *alert), void *owner);
@@ -69,6 +71,32 @@ char *
 site_save(const struct site *site);
 struct site *
 site_load(const char *saved, struct err *err);
+
+/*
+ * A site at rest takes a quarter of the memory: all that decides, packed, without the texts of its
+ * evidence and the advice of rules, which are in its saved form too. site_rest takes the site over;
+ * NULL, and nothing done, while it holds something back. The form is freed by free. site_wake makes
+ * the site anew, bare where it has such texts: nobody may hear of them then, nor save it, before
+ * site_recall has taken them from the saved form.
+ */
+struct resting_site;
+
+struct resting_site *
+site_rest(struct site *site);
+const char *
+resting_site_key(const struct resting_site *resting);
+struct site *
+site_wake(const struct resting_site *resting);
+bool
+site_is_bare(const struct site *site);
+
+/*
+ * Nothing is done where the site is not bare. False with a sentence where the saved form is not
+ * one, or not of these lines; where it is NULL err has the sentence. Then the site goes on with ""
+ * for what could not be had.
+ */
+bool
+site_recall(struct site *site, const char *saved, struct err *err);
 
 /* The machine as a table for people and for the golden file. */
 void

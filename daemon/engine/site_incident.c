@@ -274,13 +274,25 @@ site_remind(struct site *site, const struct correlate_options *options, int64_t 
 	remind_one(site, site->silent, options, now, outcome);
 }
 
+static bool
+stands(const struct site *site, const struct trouble *trouble)
+{
+	return trouble && trouble->saying.said && !site_is_held(site);
+}
+
+bool
+site_has_standing(const struct site *site)
+{
+	return stands(site, site_open_trouble(site)) || stands(site, site->silent);
+}
+
 void
 site_each_standing(const struct site *site, int64_t now,
 	void (*visit)(void *owner, const struct alert *alert), void *owner)
 {
 	const struct trouble *const OPEN[] = {site_open_trouble(site), site->silent};
-	for (size_t i = 0; i < COUNT(OPEN) && !site_is_held(site); i++) {
-		if (!OPEN[i] || !OPEN[i]->saying.said)
+	for (size_t i = 0; i < COUNT(OPEN); i++) {
+		if (!stands(site, OPEN[i]))
 			continue;
 		struct alert alert = alert_of(site, OPEN[i], now);
 		visit(owner, &alert);

@@ -80,6 +80,7 @@ struct site {
 	struct holds *holds;	   /* NULL where nothing is held back */
 	int64_t silenced_until;	   /* TIME_NONE for not */
 	char *silence_reason;
+	bool is_bare;	    /* texts of its attempts are only in its saved form */
 	struct alert *kept; /* resolutions that wait until the site may speak again */
 	size_t kept_count;
 	char name[];

@@ -46,6 +46,7 @@ const char *const STORE_SQL[STATEMENTS] = {
 			      " backlog_until, reader, proof, packed FROM position WHERE input ="
 			      " (SELECT id FROM input WHERE name = ?1) ORDER BY generation",
 	[SQL_EACH_SITE] = "SELECT saved FROM site ORDER BY name",
+	[SQL_READ_SITE] = "SELECT saved FROM site WHERE name = ?1",
 	[SQL_EACH_DELIVERY] = "SELECT serial, id, sink, site, state, attempts, created_at,"
 			      " last_error FROM delivery JOIN alert USING (serial)"
 			      " ORDER BY serial",

@@ -112,6 +112,21 @@ store_each_site(struct store *store, void (*visit)(void *owner, const char *save
 	return end_read(store, row, code, err);
 }
 
+char *
+store_read_site(struct store *store, const char *name, struct err *err)
+{
+	sqlite3_stmt *row = store->prepared[SQL_READ_SITE];
+	store_bind_text(row, 1, name);
+	int code = sqlite3_step(row);
+	char *saved = code == SQLITE_ROW ? mem_text(column_text(row, 0)) : NULL;
+	if (code == SQLITE_DONE)
+		err_set(err, "store %s: holds no site %s", store->path, name);
+	else if (code != SQLITE_ROW)
+		store_sql_fail(store, "cannot be read", err);
+	sqlite3_reset(row);
+	return saved;
+}
+
 bool
 store_each_delivery(struct store *store,
 	void (*visit)(void *owner, const struct delivery *delivery), void *owner, struct err *err)

@@ -2,14 +2,15 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
+#include "daemon/engine/correlate.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
 enum {
-	RESOLVED_MAX = 1000,  /* that are repeated */
-	STANDING_MAX = 10000, /* that are repeated in a minute */
+	RESOLVED_MAX = 1000,		   /* that are repeated */
+	STANDING_MAX = CORRELATE_STANDING, /* that are repeated in a minute */
 };
 
 /* A resolution that is still repeated. */

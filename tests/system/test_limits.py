@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from harness import AIWATCH, HERE, SLOWNESS, append, free_port, wait_until
-from lines import l1, l2, pair
+from lines import l1, l2, pair, succeeded
 
 LONG = 60 * SLOWNESS
 
@@ -403,3 +403,31 @@ def test_15_what_no_store_keeps_ends_with_the_daemon(daemon):
     firing, resolved = store_alerts(daemon)
     assert (firing["status"], resolved["status"]) == ("firing", "resolved")
     assert resolved["resolution"] == "operator"
+
+
+def test_16_what_many_sites_said_is_read_again(daemon):
+    """More sites than stay in memory whole."""
+    # given pairs of lines of 600 sites, half of them from before a restart
+    names = [f"S{number:03d}" for number in range(600)]
+    for name in names[:300]:
+        append(daemon.log_path(name), pair())
+    daemon.start()
+    wait_until(lambda: expired(daemon) >= set(names[:300]), "the first half is expired", LONG)
+    daemon.stop()
+    daemon.start()
+    for name in names[300:]:
+        append(daemon.log_path(name), pair())
+    wait_until(lambda: len(daemon.printed()) == len(names), "all alerts are out", LONG)
+    begun = {document["site"]: document for document in daemon.printed()}
+    shown = {row["site"]: row["incident"]["evidence"] for row in daemon.status()["sites"]}
+    # when it is over for all of them
+    for name in names:
+        append(daemon.log_path(name), succeeded())
+    wait_until(lambda: len(daemon.printed()) == 2 * len(names), "all are resolved", LONG)
+    # then what began is told in the same words, as it was in the status
+    for document in daemon.printed()[len(names):]:
+        before = begun.pop(document["site"])
+        assert document["status"] == "resolved"
+        assert document["evidence"] == before["evidence"] == shown[document["site"]]
+        assert all(line["text"] and line["file"] for line in document["evidence"])
+    assert not begun

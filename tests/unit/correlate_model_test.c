@@ -236,6 +236,30 @@ roll(unsigned sides)
 static const struct correlate_options OPTIONS = {
 	.window = WINDOW, .failing_after = FAILING_AFTER, .resolve_after = RESOLVE_AFTER};
 
+/* What is stored of the one site; NULL for nothing. */
+static char *stored;
+
+static char *
+read_stored(void *owner, const char *site, struct err *err)
+{
+	(void)owner;
+	assert_string_equal(site, "CM01");
+	(void)err;
+	return mem_text(stored);
+}
+
+/* Nothing is to be noticed of a rest, and nothing of a look at who rests. */
+static void
+rest(struct correlate *correlate)
+{
+	free(stored);
+	stored = correlate_save(correlate, "CM01");
+	correlate_rest(correlate, 0);
+	char *again = correlate_save(correlate, "CM01");
+	assert_string_equal(stored, again);
+	free(again);
+}
+
 static void
 reload(struct correlate **correlate, int64_t now)
 {
@@ -246,6 +270,9 @@ reload(struct correlate **correlate, int64_t now)
 		return;
 	correlate_free(*correlate);
 	*correlate = correlate_new(&OPTIONS);
+	correlate_set_reading(*correlate, read_stored, NULL);
+	free(stored);
+	stored = mem_text(saved);
 	assert_true(correlate_load(*correlate, saved, &err));
 	correlate_tick(*correlate, now, &outcome);
 	assert_int_equal(outcome.alert_count, 0);
@@ -282,6 +309,7 @@ run_one(unsigned run)
 	size_t id_count = 0;
 	struct model model = {.state = SITE_UNKNOWN, .open = -1, .waits = TIME_NONE};
 	struct correlate *correlate = correlate_new(&OPTIONS);
+	correlate_set_reading(correlate, read_stored, NULL);
 	int64_t now = 1434682801 * SECOND;
 	int firing = -1;
 	seed = run;
@@ -311,6 +339,8 @@ run_one(unsigned run)
 		follow_alerts(&firing, &outcome, ids, &id_count);
 		assert_int_equal(firing, model.open);
 		outcome_fini(&outcome);
+		if (roll(3) == 0)
+			rest(correlate);
 		if (roll(5) == 0 && model.state != SITE_ENROLL_REJECTED)
 			reload(&correlate, now);
 	}
@@ -323,6 +353,8 @@ t01_machine_and_model_agree(void **unused)
 	(void)unused;
 	for (unsigned run = 1; run <= RUNS; run++)
 		run_one(run);
+	free(stored);
+	stored = NULL;
 }
 
 int

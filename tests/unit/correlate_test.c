@@ -254,6 +254,145 @@ t08_a_clock_that_jumps_changes_no_waiting(void **unused)
 	}
 }
 
+/* What is stored of every site; NULL where it cannot be read. */
+static char *
+read_saved(void *owner, const char *site, struct err *err)
+{
+	const char *saved = *(char **)owner;
+	if (!saved)
+		err_set(err, "the disk of %s has gone", site);
+	return mem_text(saved);
+}
+
+static void
+see_pair_and_rest(struct bench *bench, char **saved)
+{
+	correlate_set_reading(bench->correlate, read_saved, saved);
+	see(bench, "CM01", EVENT_ENROLL_REJECTED, 0);
+	see(bench, "CM01", EVENT_SYNC_FORBIDDEN, SECOND);
+	*saved = correlate_save(bench->correlate, "CM01");
+	correlate_rest(bench->correlate, 1);
+	correlate_rest(bench->correlate, 0);
+}
+
+static void
+t09_a_site_that_rested_says_what_it_would_have_said(void **unused)
+{
+	(void)unused;
+	struct bench bench = bench_new();
+	char *saved = NULL;
+	see_pair_and_rest(&bench, &saved);
+	see(&bench, "CM01", EVENT_SYNC_SUCCEEDED, MINUTE);
+	assert_int_equal(bench.outcome.alert_count, 2);
+	const struct alert *begun = &bench.outcome.alerts[0], *over = &bench.outcome.alerts[1];
+	assert_int_equal(over->resolution, RESOLUTION_RECOVERED);
+	assert_int_equal(over->evidence_count, begun->evidence_count);
+	for (size_t i = 0; i < begun->evidence_count; i++) {
+		assert_string_equal(over->evidence[i].text, begun->evidence[i].text);
+		assert_string_equal(over->evidence[i].file, begun->evidence[i].file);
+	}
+	free(saved);
+	bench_end(&bench);
+}
+
+/* The same alert with the same id, but for the texts: what is stored went, or is another's. */
+static void
+t10_what_cannot_be_read_again_stops_no_alert(void **unused)
+{
+	(void)unused;
+	static const char *const STORED[] = {NULL, "{}", "no JSON", "another"};
+	char id[ALERT_ID_TEXT] = "";
+	for (size_t i = 0; i < COUNT(STORED); i++) {
+		struct bench bench = bench_new(), other = bench_new();
+		char *saved = NULL;
+		see_pair_and_rest(&bench, &saved);
+		free(saved);
+		saved = mem_text(STORED[i]);
+		if (i + 1 == COUNT(STORED)) {
+			free(saved);
+			other.offset = 700;
+			see(&other, "CM01", EVENT_SYNC_FORBIDDEN, SECOND);
+			saved = correlate_save(other.correlate, "CM01");
+		}
+		see(&bench, "CM01", EVENT_SYNC_SUCCEEDED, MINUTE);
+		assert_int_equal(bench.outcome.alert_count, 2);
+		const struct alert *over = &bench.outcome.alerts[1];
+		assert_int_equal(over->evidence_count, 2);
+		assert_string_equal(over->evidence[0].text, "");
+		assert_int_equal(over->evidence[1].offset, 100);
+		if (i == 0)
+			memcpy(id, over->id, sizeof id);
+		assert_string_equal(over->id, id);
+		free(saved);
+		bench_end(&bench);
+		bench_end(&other);
+	}
+}
+
+struct told {
+	const char *text; /* of the last evidence that was shown */
+	const char *name;
+};
+
+static void
+note_text(void *owner, const struct site_view *view)
+{
+	struct told *told = owner;
+	size_t count = view->incident->evidence_count;
+	told->text = view->incident->evidence[count - 1].text[0] ? "some" : "none";
+}
+
+static bool
+is_named(const void *owner, const char *site)
+{
+	return strcmp(((const struct told *)owner)->name, site) == 0;
+}
+
+static void
+note_standing(void *owner, const struct alert *alert)
+{
+	((struct told *)owner)->text = alert->evidence[1].text[0] ? "some" : "none";
+}
+
+static void
+t11_a_site_at_rest_is_shown_whole_where_that_is_wanted(void **unused)
+{
+	(void)unused;
+	struct bench bench = bench_new();
+	struct told told = {.name = "CM01"};
+	char *saved = NULL;
+	see_pair_and_rest(&bench, &saved);
+	correlate_each(bench.correlate, note_text, &told);
+	assert_string_equal(told.text, "none");
+	correlate_each_whole(bench.correlate, is_named, note_text, &told);
+	assert_string_equal(told.text, "some");
+	told = (struct told){.text = "nothing", .name = "CM02"};
+	correlate_each_whole(bench.correlate, is_named, note_text, &told);
+	assert_string_equal(told.text, "nothing");
+	correlate_each_standing(bench.correlate, START, note_standing, &told);
+	assert_string_equal(told.text, "some");
+	free(saved);
+	bench_end(&bench);
+}
+
+static void
+t12_a_clock_that_jumps_wakes_nobody_for_good(void **unused)
+{
+	(void)unused;
+	struct bench bench = bench_new();
+	char *saved = NULL;
+	see_pair_and_rest(&bench, &saved);
+	int64_t due = correlate_next_due(bench.correlate);
+	correlate_shift(bench.correlate, DAY, &bench.outcome);
+	assert_int_equal(correlate_next_due(bench.correlate), due + DAY);
+	char *shifted = correlate_save(bench.correlate, "CM01");
+	assert_string_not_equal(saved, shifted);
+	assert_non_null(strstr(shifted, "a line"));
+	free(shifted);
+	free(saved);
+	bench_end(&bench);
+}
+
 int
 main(void)
 {
@@ -266,6 +405,10 @@ main(void)
 		cmocka_unit_test(t06_saved_sites_come_back_as_they_were),
 		cmocka_unit_test(t07_other_forms_are_refused_with_a_sentence),
 		cmocka_unit_test(t08_a_clock_that_jumps_changes_no_waiting),
+		cmocka_unit_test(t09_a_site_that_rested_says_what_it_would_have_said),
+		cmocka_unit_test(t10_what_cannot_be_read_again_stops_no_alert),
+		cmocka_unit_test(t11_a_site_at_rest_is_shown_whole_where_that_is_wanted),
+		cmocka_unit_test(t12_a_clock_that_jumps_wakes_nobody_for_good),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,6 +127,12 @@ t01_a_new_directory_is_made_and_kept(void **state)
 	store_close(store);
 	store = open_as(STORE_EXISTING);
 	assert_sites(store, "{one};");
+	struct err err = ERR_INIT;
+	char *saved = store_read_site(store, "CM01", &err);
+	assert_string_equal(saved, "{one}");
+	free(saved);
+	assert_null(store_read_site(store, "CM02", &err));
+	assert_non_null(strstr(err.text, "aiwatch.db: holds no site CM02"));
 	store_close(store);
 	store_close(NULL);
 	directory[end] = '\0';

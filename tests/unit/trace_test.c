@@ -22,6 +22,16 @@
 
 enum { WORDS_MAX = 16, IDS_MAX = 256, SITES_MAX = 16, HISTORY_MAX = 256 };
 
+/* How a trace is run. */
+enum way {
+	AS_IT_STANDS,
+	WITH_LOADS, /* save and load behind every line */
+	WITH_RESTS, /* what changed is stored behind every call, and all sites go to rest */
+	WAYS,
+};
+
+static const char *const WAY_NAME[WAYS] = {"as it stands", "with loads", "with rests"};
+
 struct run {
 	struct correlate_options options;
 	struct correlate *correlate;
@@ -32,11 +42,13 @@ struct run {
 	size_t id_count;
 	char *names[SITES_MAX]; /* of the sites, and what was saved of each */
 	char *saved[SITES_MAX];
+	char *stored[SITES_MAX]; /* where sites rest: what they are recalled from */
 	size_t site_count;
 	struct incident history[HISTORY_MAX];
 	size_t history_count;
-	bool loads; /* save and load behind every line */
+	enum way way;
 	bool once;
+	struct buf documents;  /* all bytes that anybody gets */
 	struct rules *rules;   /* the shipped ones */
 	struct reader *reader; /* and what reads service lines by them */
 	struct reader_state state;
@@ -127,10 +139,64 @@ note_history(struct run *run, const struct incident *incident)
 	run->history[i].evidence_count = 0;
 }
 
+static void
+note_documents(struct run *run, const struct outcome *outcome)
+{
+	for (size_t i = 0; i < outcome->alert_count; i++) {
+		char *document = alert_to_json(&outcome->alerts[i], "host", NULL, 0);
+		buf_format(&run->documents, "%s\n", document);
+		free(document);
+	}
+	for (size_t i = 0; i < outcome->incident_count; i++) {
+		const struct incident *incident = &outcome->incidents[i];
+		buf_format(&run->documents, "%s", incident->id);
+		for (size_t k = 0; k < incident->evidence_count; k++)
+			buf_format(&run->documents, " %s: %s", incident->evidence[k].file,
+				incident->evidence[k].text);
+		buf_add_text(&run->documents, "\n");
+	}
+}
+
+static char *
+read_stored(void *owner, const char *site, struct err *err)
+{
+	const struct run *run = owner;
+	for (size_t i = 0; i < run->site_count; i++) {
+		if (strcmp(run->names[i], site) == 0 && run->stored[i])
+			return mem_text(run->stored[i]);
+	}
+	err_set(err, "no site %s is stored", site);
+	return NULL;
+}
+
+/* All sites go to rest, and are saved then as they were before. */
+static void
+store(struct run *run, const struct outcome *outcome)
+{
+	for (size_t i = 0; i < outcome->site_count; i++) {
+		size_t at = 0;
+		while (strcmp(run->names[at], outcome->sites[i]) != 0)
+			at++;
+		char *saved = correlate_save(run->correlate, run->names[at]);
+		free(run->stored[at]);
+		run->stored[at] = saved;
+	}
+	correlate_rest(run->correlate, 0);
+	for (size_t i = 0; i < run->site_count; i++) {
+		char *saved = correlate_save(run->correlate, run->names[i]);
+		if (saved)
+			assert_string_equal(saved, run->stored[i]);
+		free(saved);
+	}
+}
+
 /* Prints what came of one call. */
 static void
 flush(struct run *run, struct outcome *outcome)
 {
+	note_documents(run, outcome);
+	if (run->way == WITH_RESTS)
+		store(run, outcome);
 	for (size_t i = 0; i < outcome->transition_count; i++) {
 		const struct transition *transition = &outcome->transitions[i];
 		buf_format(&run->out, "  %s: %s -> %s (%s) at ", transition->site,
@@ -187,7 +253,11 @@ crash(struct run *run)
 	struct err err = ERR_INIT;
 	correlate_free(run->correlate);
 	run->correlate = correlate_new(&run->options);
+	if (run->way == WITH_RESTS)
+		correlate_set_reading(run->correlate, read_stored, run);
 	for (size_t i = 0; i < run->site_count; i++) {
+		free(run->stored[i]);
+		run->stored[i] = mem_text(run->saved[i]);
 		if (run->saved[i] && !correlate_load(run->correlate, run->saved[i], &err))
 			fail_at(run, "load", err.text);
 	}
@@ -474,7 +544,8 @@ take_line(struct run *run, char *text)
 		buf_format(&run->out, "%s\n", shown);
 		COMMAND[i].run(run, words + 2, &outcome);
 		flush(run, &outcome);
-		if (run->loads && strcmp(words[1], "save") != 0 && strcmp(words[1], "crash") != 0) {
+		if (run->way == WITH_LOADS && strcmp(words[1], "save") != 0 &&
+			strcmp(words[1], "crash") != 0) {
 			char *last[SITES_MAX];
 			memcpy(last, run->saved, sizeof last);
 			memset(run->saved, 0, sizeof run->saved);
@@ -551,7 +622,7 @@ open_reader(struct run *run)
 }
 
 static void
-run_init(struct run *run, const char *where, bool loads)
+run_init(struct run *run, const char *where, enum way way)
 {
 	*run = (struct run){
 		.options = {.window = 10 * MINUTE,
@@ -559,10 +630,12 @@ run_init(struct run *run, const char *where, bool loads)
 			.repeat_every = 24 * HOUR,
 			.resolve_after = 35 * DAY},
 		.where = where,
-		.loads = loads,
+		.way = way,
 		.now = START,
 	};
 	run->correlate = correlate_new(&run->options);
+	if (way == WITH_RESTS)
+		correlate_set_reading(run->correlate, read_stored, run);
 	open_reader(run);
 }
 
@@ -573,9 +646,11 @@ run_fini(struct run *run)
 	rules_free(run->rules);
 	correlate_free(run->correlate);
 	buf_fini(&run->out);
+	buf_fini(&run->documents);
 	for (size_t i = 0; i < run->site_count; i++) {
 		free(run->names[i]);
 		free(run->saved[i]);
+		free(run->stored[i]);
 	}
 	for (size_t i = 0; i < run->history_count; i++)
 		free(run->history[i].site);
@@ -627,9 +702,9 @@ compare(const char *path, const char *expected, const struct buf *got, const cha
 static void
 check_trace(const char *path)
 {
-	struct run run;
+	struct run run, other;
 	char *expect_path = mem_format("%.*s.expect", (int)strlen(path) - 6, path);
-	run_init(&run, path, false);
+	run_init(&run, path, AS_IT_STANDS);
 	run_trace(&run, path);
 	if (getenv("UPDATE_TRACES")) {
 		FILE *file = fopen(expect_path, "w");
@@ -640,15 +715,18 @@ check_trace(const char *path)
 	char *expected = slurp(expect_path);
 	if (!expected)
 		fail_msg("%s is missing", expect_path);
-	compare(expect_path, expected, &run.out, "as it stands");
-	bool once = run.once;
-	run_fini(&run);
-	if (!once) {
-		run_init(&run, path, true);
-		run_trace(&run, path);
-		compare(expect_path, expected, &run.out, "with loads");
-		run_fini(&run);
+	compare(expect_path, expected, &run.out, WAY_NAME[AS_IT_STANDS]);
+	for (enum way way = AS_IT_STANDS + 1; way < WAYS; way++) {
+		if (run.once && way == WITH_LOADS)
+			continue;
+		run_init(&other, path, way);
+		run_trace(&other, path);
+		compare(expect_path, expected, &other.out, WAY_NAME[way]);
+		if (run.documents.n)
+			compare(path, run.documents.p, &other.documents, WAY_NAME[way]);
+		run_fini(&other);
 	}
+	run_fini(&run);
 	free(expected);
 	free(expect_path);
 }
