@@ -99,7 +99,7 @@ heap_set(struct correlate *correlate, size_t slot, struct row *row)
 static bool
 is_before(const struct row *a, const struct row *b)
 {
-	return a->due < b->due || (a->due == b->due && strcmp(row_key(a), row_key(b)) < 0);
+	return a->due < b->due || (a->due == b->due && strcmp(a->name, b->name) < 0);
 }
 
 /* Moves the row from the slot towards the root, then towards the leaves, to where it belongs. */
@@ -181,9 +181,9 @@ correlate_find(const struct correlate *correlate, const char *name, struct err *
 	const char *alike = NULL;
 	size_t count = 0, place = 0;
 	if (row)
-		return row_key(row);
+		return row->name;
 	while ((row = roster_next(correlate->roster, &place))) {
-		const char *key = row_key(row);
+		const char *key = row->name;
 		suggest_offer(&suggest, key);
 		if (span_equal_nocase(span_of(key), span_of(name))) {
 			alike = key;
@@ -314,7 +314,7 @@ correlate_shift(struct correlate *correlate, int64_t jump, struct outcome *outco
 	for (struct row *row; (row = roster_next(correlate->roster, &place));) {
 		bool rested = row->rests;
 		site_shift(roster_wake(correlate->roster, row), jump);
-		outcome_add_site(outcome, row_key(row));
+		outcome_add_site(outcome, row->name);
 		schedule(correlate, row);
 		if (rested)
 			roster_rest_last(correlate->roster, row);
@@ -409,7 +409,7 @@ each(const struct correlate *correlate, bool (*wants)(const void *owner, const c
 	struct row **rows = roster_sort(correlate->roster);
 	for (size_t i = 0; i < correlate->roster->rows.count; i++) {
 		struct site_view view;
-		if (wants && !wants(owner, row_key(rows[i])))
+		if (wants && !wants(owner, rows[i]->name))
 			continue;
 		struct site *site = roster_peek(rows[i]);
 		if (wants)

@@ -120,8 +120,8 @@ correlate_next_due(const struct correlate *correlate);
 
 /*
  * The site that a person means: the one so called, else the only one that is so called without
- * regard to case, as in globs of sites. The name as the site has it, borrowed until the next
- * change; NULL with a sentence, with the name that is nearest.
+ * regard to case, as in globs of sites. The name as the site has it, borrowed as long as there is a
+ * correlator; NULL with a sentence, with the name that is nearest.
  */
 const char *
 correlate_find(const struct correlate *correlate, const char *name, struct err *err);

@@ -6,16 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *
-row_key(const struct row *row)
-{
-	return row->rests ? resting_site_key(row->resting) : site_key(row->site);
-}
-
 static struct span
 name_of(const void *item)
 {
-	return span_of(row_key(item));
+	return span_of(((const struct row *)item)->name);
 }
 
 void
@@ -61,7 +55,9 @@ note_awake(struct roster *roster, struct row *row)
 struct row *
 roster_add(struct roster *roster, struct site *site)
 {
-	struct row *row = mem_new(sizeof *row);
+	size_t n = strlen(site_key(site)) + 1;
+	struct row *row = mem_new(sizeof *row + n);
+	memcpy(row->name, site_key(site), n);
 	row->site = site;
 	table_add(&roster->rows, name_of, row);
 	note_awake(roster, row);
@@ -72,7 +68,7 @@ static int
 by_name(const void *a, const void *b)
 {
 	const struct row *const *left = a, *const *right = b;
-	return strcmp(row_key(*left), row_key(*right));
+	return strcmp((*left)->name, (*right)->name);
 }
 
 struct row **
@@ -89,7 +85,7 @@ roster_sort(const struct roster *roster)
 struct site *
 roster_peek(const struct row *row)
 {
-	return row->rests ? site_wake(row->resting) : row->site;
+	return row->rests ? site_wake(row->resting, row->name) : row->site;
 }
 
 void
@@ -104,7 +100,7 @@ roster_wake(struct roster *roster, struct row *row)
 {
 	if (!row->rests)
 		return row->site;
-	struct site *site = site_wake(row->resting);
+	struct site *site = site_wake(row->resting, row->name);
 	free(row->resting);
 	row->site = site;
 	row->rests = false;

@@ -21,6 +21,7 @@ struct row {
 	uint32_t slot; /* in the heap of timers: the correlator's */
 	bool rests;
 	bool loaded; /* and the first tick has not been */
+	char name[]; /* the site's */
 };
 
 struct roster {
@@ -37,9 +38,6 @@ struct roster {
 /* All zero is an empty roster. */
 void
 roster_fini(struct roster *roster);
-
-const char *
-row_key(const struct row *row);
 
 /* NULL where there is none. */
 struct row *

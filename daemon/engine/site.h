@@ -75,18 +75,16 @@ site_load(const char *saved, struct err *err);
 /*
  * A site at rest takes a quarter of the memory: all that decides, packed, without the texts of its
  * evidence and the advice of rules, which are in its saved form too. site_rest takes the site over;
- * NULL, and nothing done, while it holds something back. The form is freed by free. site_wake makes
- * the site anew, bare where it has such texts: nobody may hear of them then, nor save it, before
- * site_recall has taken them from the saved form.
+ * NULL, and nothing done, while it holds something back. The form is freed by free, and has no
+ * name. site_wake makes the site anew, bare where it has such texts: nobody may hear of them then,
+ * nor save it, before site_recall has taken them from the saved form.
  */
 struct resting_site;
 
 struct resting_site *
 site_rest(struct site *site);
-const char *
-resting_site_key(const struct resting_site *resting);
 struct site *
-site_wake(const struct resting_site *resting);
+site_wake(const struct resting_site *resting, const char *name);
 bool
 site_is_bare(const struct site *site);
 

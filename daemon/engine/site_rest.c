@@ -17,7 +17,7 @@
  */
 struct resting_site {
 	uint8_t state;
-	char name[]; /* and what was packed, behind its NUL */
+	uint8_t packed[];
 };
 
 struct packing {
@@ -233,7 +233,6 @@ site_rest(struct site *site)
 	struct buf out = BUF_INIT;
 	struct packing packing = {.out = &out};
 	buf_add_byte(&out, (char)site->state);
-	buf_add(&out, site->name, strlen(site->name) + 1);
 	pack_site(&packing, site);
 	struct resting_site *resting = mem_array(1, out.n);
 	memcpy(resting, out.p, out.n);
@@ -243,21 +242,14 @@ site_rest(struct site *site)
 }
 
 struct site *
-site_wake(const struct resting_site *resting)
+site_wake(const struct resting_site *resting, const char *name)
 {
-	struct site *site = site_new(resting->name);
-	const uint8_t *packed = (const uint8_t *)resting->name + strlen(resting->name) + 1;
-	struct packing packing = {.in = packed};
+	struct site *site = site_new(name);
+	struct packing packing = {.in = resting->packed};
 	site->state = (enum site_state)resting->state;
 	pack_site(&packing, site);
 	site->is_bare = site->attempts != NULL;
 	return site;
-}
-
-const char *
-resting_site_key(const struct resting_site *resting)
-{
-	return resting->name;
 }
 
 bool

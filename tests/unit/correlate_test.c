@@ -282,7 +282,10 @@ t09_a_site_that_rested_says_what_it_would_have_said(void **unused)
 	struct bench bench = bench_new();
 	char *saved = NULL;
 	see_pair_and_rest(&bench, &saved);
+	struct err err = ERR_INIT;
+	const char *name = correlate_find(bench.correlate, "cm01", &err);
 	see(&bench, "CM01", EVENT_SYNC_SUCCEEDED, MINUTE);
+	assert_string_equal(name, "CM01");
 	assert_int_equal(bench.outcome.alert_count, 2);
 	const struct alert *begun = &bench.outcome.alerts[0], *over = &bench.outcome.alerts[1];
 	assert_int_equal(over->resolution, RESOLUTION_RECOVERED);
