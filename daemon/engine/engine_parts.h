@@ -20,6 +20,7 @@
 enum {
 	QUEUE_LIMIT = 6,  /* batches that wait for the engine: what inputs are ahead by is memory */
 	TURN_LIMIT = 256, /* batches of one transaction: not fewer than wait */
+	TURN_ALERTS = 64, /* and one batch's more: until a commit each holds some 8 KiB */
 	SITES_AWAKE = 256, /* that were stored: so many may be changed again soon */
 };
 

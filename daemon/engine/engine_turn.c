@@ -41,11 +41,12 @@ post_outcome(struct engine *engine, int64_t now)
 	struct outcome *outcome = &engine->outcome;
 	for (size_t i = 0; i < outcome->transition_count; i++)
 		say_transition(&outcome->transitions[i]);
+	counters_add_outcome(&engine->counters, outcome);
 	for (size_t i = 0; i < outcome->alert_count; i++) {
 		outbox_post(engine->outbox, &outcome->alerts[i], posted_at(engine, now));
 		upkeep_note(engine->upkeep, &outcome->alerts[i], clock_monotonic());
+		alert_fini(&outcome->alerts[i]); /* thousands may stand here */
 	}
-	counters_add_outcome(&engine->counters, outcome);
 	engine->read_at = TIME_NONE;
 	pending_merge_outcome(engine->pending, outcome);
 	outcome_fini(outcome);
@@ -249,17 +250,24 @@ read_batch(struct engine *engine, struct batch *batch)
 	pending_merge_batch(engine->pending, batch);
 }
 
-bool
-engine_take_batches(struct engine *engine)
+/* Until so many alerts have come of them; false once the queue is empty. */
+static bool
+take_batches(struct engine *engine, size_t alerts)
 {
 	struct batch *batch = NULL;
-	for (int i = 0; i < TURN_LIMIT; i++) {
+	for (int i = 0; i < TURN_LIMIT && engine->outcome.alert_count < alerts; i++) {
 		batch = queue_take(engine->queue);
 		if (!batch)
 			return false;
 		read_batch(engine, batch);
 	}
 	return true;
+}
+
+bool
+engine_take_batches(struct engine *engine)
+{
+	return take_batches(engine, SIZE_MAX);
 }
 
 int
@@ -270,7 +278,7 @@ engine_on_queue(sd_event_source *source, int fd, uint32_t events, void *owner)
 	(void)events;
 	struct engine *engine = owner;
 	follow_clock(engine);
-	engine_take_batches(engine);
+	take_batches(engine, TURN_ALERTS);
 	end_turn(engine, true);
 	return 0;
 }
