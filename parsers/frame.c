@@ -6,22 +6,17 @@
 
 #include <ctype.h>
 
-#define NAME(text)                     \
-	{                              \
-		text, sizeof(text) - 1 \
-	}
-
 static const struct span SEVERITY[SEVERITIES] = {
-	[SEVERITY_CRITICAL] = NAME("Critical"),
-	[SEVERITY_ERROR] = NAME("Error"),
-	[SEVERITY_WARNING] = NAME("Warning"),
-	[SEVERITY_INFORMATION] = NAME("Information"),
-	[SEVERITY_VERBOSE] = NAME("Verbose"),
-	[SEVERITY_START] = NAME("Start"),
-	[SEVERITY_STOP] = NAME("Stop"),
-	[SEVERITY_SUSPEND] = NAME("Suspend"),
-	[SEVERITY_RESUME] = NAME("Resume"),
-	[SEVERITY_TRANSFER] = NAME("Transfer"),
+	[SEVERITY_CRITICAL] = SPAN("Critical"),
+	[SEVERITY_ERROR] = SPAN("Error"),
+	[SEVERITY_WARNING] = SPAN("Warning"),
+	[SEVERITY_INFORMATION] = SPAN("Information"),
+	[SEVERITY_VERBOSE] = SPAN("Verbose"),
+	[SEVERITY_START] = SPAN("Start"),
+	[SEVERITY_STOP] = SPAN("Stop"),
+	[SEVERITY_SUSPEND] = SPAN("Suspend"),
+	[SEVERITY_RESUME] = SPAN("Resume"),
+	[SEVERITY_TRANSFER] = SPAN("Transfer"),
 };
 
 /* How the service's messages begin, as far as they are known. By these the message is found where
