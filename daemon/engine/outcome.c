@@ -78,22 +78,36 @@ struct evidence *
 incident_evidence(struct incident *incident, size_t count)
 {
 	size_t before = incident->evidence_count;
+	if (before && count == before)
+		return incident->evidence;
 	incident->evidence = mem_grow(incident->evidence, count, sizeof *incident->evidence);
 	memset(incident->evidence + before, 0, (count - before) * sizeof *incident->evidence);
 	return incident->evidence;
 }
 
-/* To where `room` stands, which may be NULL. */
+/* As evidence_copy, over another one, or none. */
 static void
-copy_evidence(const struct incident *from, struct incident *to, struct evidence *room)
+evidence_renew(const struct evidence *from, struct evidence *to)
 {
-	to->evidence = room;
-	to->evidence_count = 0;
-	if (from->evidence_count)
+	if (from->shared && from->shared == to->shared) {
+		*to = *from;
+		return;
+	}
+	evidence_fini(to);
+	evidence_copy(from, to);
+}
+
+/* Over what stands in `to`: mostly some of it is the same. */
+static void
+copy_evidence(const struct incident *from, struct incident *to)
+{
+	for (size_t i = from->evidence_count; i < to->evidence_count; i++)
+		evidence_fini(&to->evidence[i]);
+	if (from->evidence_count > to->evidence_count)
 		incident_evidence(to, from->evidence_count);
-	for (size_t i = 0; i < from->evidence_count; i++)
-		evidence_copy(&from->evidence[i], &to->evidence[i]);
 	to->evidence_count = from->evidence_count;
+	for (size_t i = 0; i < from->evidence_count; i++)
+		evidence_renew(&from->evidence[i], &to->evidence[i]);
 }
 
 void
@@ -102,7 +116,9 @@ incident_copy(const struct incident *from, struct incident *to)
 	*to = *from;
 	to->site = mem_text(from->site);
 	to->cause = mem_text(from->cause);
-	copy_evidence(from, to, NULL);
+	to->evidence = NULL;
+	to->evidence_count = 0;
+	copy_evidence(from, to);
 }
 
 /* `old` where it says the same, else a copy in its place. */
@@ -120,12 +136,12 @@ static void
 incident_renew(const struct incident *from, struct incident *to)
 {
 	struct incident old = *to;
-	for (size_t i = 0; i < old.evidence_count; i++)
-		evidence_fini(&old.evidence[i]);
 	*to = *from;
 	to->site = renew_text(old.site, from->site);
 	to->cause = renew_text(old.cause, from->cause);
-	copy_evidence(from, to, old.evidence);
+	to->evidence = old.evidence;
+	to->evidence_count = old.evidence_count;
+	copy_evidence(from, to);
 }
 
 void
