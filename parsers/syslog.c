@@ -42,11 +42,13 @@ skip_blanks(struct span s)
 	return s;
 }
 
-/* `TAG: `, `TAG[PID]: ` or, without a colon, a single word. */
+/* `TAG: `, `TAG[PID]: ` or, without a colon, a single word in front of the service's frame. */
 static struct span
 skip_tag(struct span s)
 {
 	size_t n = 0;
+	if (span_has_prefix(s, SPAN(FRAME_SERVICE))) /* its first word is none */
+		return s;
 	while (n < s.n && n < 64 && !strchr(" :[", s.p[n] ? s.p[n] : 'x'))
 		n++;
 	if (n == 0 || !isalnum((unsigned char)s.p[0]))
@@ -126,9 +128,7 @@ take_host_and_message(struct span rest, struct envelope_scratch *scratch, struct
 		envelope->message = skip_tag(rest);
 	} else {
 		envelope->host = host;
-		behind_host = skip_blanks(behind_host);
-		envelope->message =
-			frame_is_service(behind_host) ? behind_host : skip_tag(behind_host);
+		envelope->message = skip_tag(skip_blanks(behind_host));
 	}
 }
 
@@ -314,6 +314,6 @@ syslog_parse_ietf(struct span line, const struct envelope_question *question,
 	envelope->time =
 		has_time ? date_resolve_near(&date, question->zone, question->received) : TIME_NONE;
 	rest = unescape(skip_blanks(rest), &scratch->message);
-	envelope->message = frame_is_service(rest) ? rest : skip_tag(rest);
+	envelope->message = skip_tag(rest);
 	return true;
 }
