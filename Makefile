@@ -12,7 +12,7 @@ unitdir    ?= $(prefix)/lib/systemd/system
 sysusersdir ?= $(prefix)/lib/sysusers.d
 sysconfdir ?= /etc
 
-LINKED := libpcre2-8 yaml-0.1 sqlite3 libsystemd jansson libcrypto libssl libxxhash zlib
+LINKED := libpcre2-8 yaml-0.1 sqlite3 libsystemd jansson nettle libcrypto libssl libxxhash zlib
 LOADED := libcurl libmicrohttpd libarchive # when first needed: daemon/base/library.h
 PKGS   := $(LINKED) $(LOADED)
 PYTHON ?= /usr/bin/python3

@@ -10,7 +10,7 @@ packages() {
         echo gcc libc6-dev make pkg-config
         echo libpcre2-dev libyaml-dev libsqlite3-dev libcurl4-openssl-dev libsystemd-dev
         echo libjansson-dev libmicrohttpd-dev uthash-dev libssl-dev libxxhash-dev libarchive-dev
-        echo zlib1g-dev
+        echo zlib1g-dev nettle-dev
         ;;
     test)
         echo libcmocka-dev valgrind python3 python3-pytest sqlite3 gzip xz-utils bzip2 zstd

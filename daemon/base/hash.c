@@ -2,9 +2,9 @@
 
 #include "daemon/base/mem.h"
 
+#include <nettle/hmac.h>
+#include <nettle/sha2.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef __x86_64__
@@ -63,8 +63,10 @@ struct sha256
 sha256(const void *bytes, size_t n)
 {
 	struct sha256 out;
-	if (!EVP_Digest(n ? bytes : "", n, out.byte, NULL, EVP_sha256(), NULL))
-		abort();
+	struct sha256_ctx content;
+	sha256_init(&content);
+	sha256_update(&content, n, bytes);
+	sha256_digest(&content, sizeof out.byte, out.byte);
 	return out;
 }
 
@@ -72,9 +74,10 @@ struct sha256
 hmac_sha256(const void *key, size_t key_n, const void *bytes, size_t n)
 {
 	struct sha256 out;
-	if (!HMAC(EVP_sha256(), key_n ? key : "", (int)key_n, n ? bytes : (const void *)"", n,
-		    out.byte, NULL))
-		abort();
+	struct hmac_sha256_ctx content;
+	hmac_sha256_set_key(&content, key_n, key);
+	hmac_sha256_update(&content, n, bytes);
+	hmac_sha256_digest(&content, sizeof out.byte, out.byte);
 	return out;
 }
 

@@ -7,7 +7,8 @@
 
 /*
  * Two kinds of digest. `hash128` is fast and tells contents apart (XXH3, 128 bits, canonical byte
- * order: safe to keep on disk); `sha256` names alerts and signs webhooks (OpenSSL).
+ * order: safe to keep on disk); `sha256` names alerts and signs webhooks (Nettle: OpenSSL takes 3
+ * MiB for its first digest).
  */
 struct hash128 {
 	uint8_t byte[16];

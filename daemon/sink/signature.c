@@ -4,7 +4,7 @@
 #include "daemon/base/mem.h"
 
 #include <inttypes.h>
-#include <openssl/evp.h>
+#include <nettle/base64.h>
 #include <stdlib.h>
 
 static const struct span PREFIX = {"whsec_", 6};
@@ -19,19 +19,20 @@ decode_base64(struct span in, struct buf *out)
 		in.n--;
 	if (in.n == 0 || in.n % 4 == 1)
 		return false;
+	/* Zeros behind it: what a sloppy last letter says beyond the last byte is passed by. */
 	struct buf padded = BUF_INIT;
 	buf_add_span(&padded, in);
-	size_t padding = (4 - in.n % 4) % 4;
+	size_t padding = (4 - in.n % 4) % 4, n;
 	for (size_t i = 0; i < padding; i++)
-		buf_add_byte(&padded, '=');
-	buf_reserve(out, padded.n);
-	int n = EVP_DecodeBlock(
-		(unsigned char *)out->p, (const unsigned char *)padded.p, (int)padded.n);
+		buf_add_byte(&padded, 'A');
+	buf_reserve(out, BASE64_DECODE_LENGTH(padded.n));
+	struct base64_decode_ctx decoding;
+	base64_decode_init(&decoding);
+	bool ok = base64_decode_update(&decoding, &n, (uint8_t *)out->p, padded.n, padded.p) &&
+		  base64_decode_final(&decoding) && n == padded.n / 4 * 3;
 	buf_fini(&padded);
-	if (n < 0)
-		return false;
-	out->n = (size_t)n - padding;
-	return true;
+	out->n = ok ? n - padding : 0;
+	return ok;
 }
 
 static bool
@@ -85,9 +86,9 @@ signature_make(
 	for (size_t i = 0; i < keys->count; i++) {
 		struct sha256 mac =
 			hmac_sha256(keys->key[i].p, keys->key[i].n, content.p, content.n);
-		unsigned char text[4 * ((sizeof mac.byte + 2) / 3) + 1];
-		EVP_EncodeBlock(text, mac.byte, sizeof mac.byte);
-		buf_format(&out, "%sv1,%s", i ? " " : "", (char *)text);
+		char text[BASE64_ENCODE_RAW_LENGTH(sizeof mac.byte)];
+		base64_encode_raw(text, sizeof mac.byte, mac.byte);
+		buf_format(&out, "%sv1,%.*s", i ? " " : "", (int)sizeof text, text);
 	}
 	buf_fini(&content);
 	return buf_take(&out);

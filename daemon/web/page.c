@@ -2,7 +2,7 @@
 
 #include "daemon/base/hash.h"
 
-#include <openssl/evp.h>
+#include <nettle/base64.h>
 
 /* The path is relative to where the compiler runs: the top of the source tree. */
 __asm__(".pushsection .rodata\n"
@@ -34,10 +34,10 @@ between(struct span open, struct span close)
 static void
 add_digest(struct buf *out, struct span source)
 {
-	unsigned char text[64];
 	struct sha256 digest = sha256(source.p, source.n);
-	EVP_EncodeBlock(text, digest.byte, sizeof digest.byte);
-	buf_format(out, "'sha256-%s'", (const char *)text);
+	char text[BASE64_ENCODE_RAW_LENGTH(sizeof digest.byte)];
+	base64_encode_raw(text, sizeof digest.byte, digest.byte);
+	buf_format(out, "'sha256-%.*s'", (int)sizeof text, text);
 }
 
 void

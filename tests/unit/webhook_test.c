@@ -84,6 +84,22 @@ t02_two_secrets_make_two_signatures(void **unused)
 	signature_keys_fini(&keys);
 }
 
+/* As others read it: padded or not, and whatever a last letter says beyond the last byte. */
+static void
+t02a_a_secret_may_be_sloppy(void **unused)
+{
+	(void)unused;
+	static const char *const SECRET[] = {"whsec_QUI=", "whsec_QUI", "whsec_QUJ"};
+	for (size_t i = 0; i < COUNT(SECRET); i++) {
+		struct signature_keys keys;
+		struct err err = ERR_INIT;
+		assert_true(signature_keys_parse(SECRET[i], &keys, &err));
+		assert_int_equal(keys.key[0].n, 2);
+		assert_memory_equal(keys.key[0].p, "AB", 2);
+		signature_keys_fini(&keys);
+	}
+}
+
 static void
 t03_a_secret_that_is_none_is_refused_and_not_repeated(void **unused)
 {
@@ -475,6 +491,7 @@ main(void)
 	const struct CMUnitTest TESTS[] = {
 		cmocka_unit_test(t01_the_published_vector_is_signed_right),
 		cmocka_unit_test(t02_two_secrets_make_two_signatures),
+		cmocka_unit_test(t02a_a_secret_may_be_sloppy),
 		cmocka_unit_test(t03_a_secret_that_is_none_is_refused_and_not_repeated),
 		cmocka_unit_test(t04_a_wrong_row_is_refused),
 		cmocka_unit_test(t05_the_document_is_posted),
