@@ -12,8 +12,8 @@ unitdir    ?= $(prefix)/lib/systemd/system
 sysusersdir ?= $(prefix)/lib/sysusers.d
 sysconfdir ?= /etc
 
-LINKED := libpcre2-8 yaml-0.1 sqlite3 libsystemd jansson nettle libcrypto libssl libxxhash zlib
-LOADED := libcurl libmicrohttpd libarchive # when first needed: daemon/base/library.h
+LINKED := libpcre2-8 yaml-0.1 sqlite3 libsystemd jansson nettle libxxhash zlib
+LOADED := libcurl libmicrohttpd libarchive libssl # when first needed: daemon/base/library.h
 PKGS   := $(LINKED) $(LOADED)
 PYTHON ?= /usr/bin/python3
 ifeq ($(origin CC),default)
@@ -67,7 +67,8 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 
 $(BUILD)/tests/%: tests/unit/%.c $(LIBRARY) $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call Q,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka
+	$(call Q,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka \
+		-Wl,--as-needed -lssl -lcrypto # of the servers that they start
 
 # Changes, and with it everything is compiled again, when the compiler or a flag does.
 $(BUILD)/flags: export FLAGS = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)

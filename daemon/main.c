@@ -1,5 +1,4 @@
 #include "config/suggest.h"
-#include "daemon/base/hash.h"
 #include "daemon/base/mem.h"
 #include "daemon/verb.h"
 
@@ -95,7 +94,6 @@ int
 main(int argc, char **argv)
 {
 	const char *config_path = NULL;
-	hash_start();
 	json_set_alloc_funcs(mem_new, free); /* no document is read or written by halves */
 	if (!take_config_path(&argc, argv, &config_path))
 		return usage_error("-c wants a FILE behind it");

@@ -1,10 +1,7 @@
 #include "daemon/base/hash.h"
 
-#include "daemon/base/mem.h"
-
 #include <nettle/hmac.h>
 #include <nettle/sha2.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef __x86_64__
@@ -12,36 +9,6 @@
 #else
 #include <xxhash.h>
 #endif
-
-static void *
-allocate(size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return mem_new(n);
-}
-
-static void *
-allocate_again(void *old, size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return mem_grow(old, 1, n ? n : 1);
-}
-
-static void
-release(void *old, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	free(old);
-}
-
-void
-hash_start(void)
-{
-	CRYPTO_set_mem_functions(allocate, allocate_again, release);
-}
 
 struct hash128
 hash128(const void *bytes, size_t n)

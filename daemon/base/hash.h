@@ -18,11 +18,6 @@ struct sha256 {
 	uint8_t byte[32];
 };
 
-/* Lets libcrypto abort where there is no memory, as mem.h does: it would go on with what it could
- * not make. Before anything else uses it. */
-void
-hash_start(void);
-
 /* Each accepts NULL for `bytes` where n is 0. */
 struct hash128
 hash128(const void *bytes, size_t n);

@@ -5,6 +5,7 @@
 #include "daemon/base/library.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
+#include "daemon/sink/tls.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -272,9 +273,12 @@ on_body(char *bytes, size_t size, size_t count, void *owner)
 	return n;
 }
 
+/* Where libcurl stands on another TLS library than OpenSSL there is nothing to be set. */
 static void
 init_curl(void)
 {
+	struct err unimportant = ERR_INIT;
+	tls_load(&unimportant);
 	if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		log_fatal("cannot initialise libcurl");
 }

@@ -26,6 +26,13 @@ enum tls_step {
 	TLS_FAILED,	/* closed or broken: err says why; only tls_free is left */
 };
 
+/*
+ * Loads OpenSSL, and lets it abort where there is no memory, as mem.h does: it would go on with
+ * what it could not make. Before anything else uses it; tls_new does so. False with a sentence.
+ */
+bool
+tls_load(struct err *err);
+
 /* Reads the files named by the options. NULL with a sentence. The socket stays the caller's. */
 struct tls *
 tls_new(const struct tls_options *options, const char *host, int fd, struct err *err);
