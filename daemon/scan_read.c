@@ -35,7 +35,7 @@ struct reading {
 	struct glob_captures captures;
 	char *site;		   /* where the name does not depend on the envelope; else NULL */
 	struct scan_site *of_host; /* the last host's; NULL before the first */
-	struct buf host;
+	struct buf host, name;
 	bool seen;   /* a record of the service */
 	bool glance; /* look only for that, and for the names of sites */
 	struct outcome outcome;
@@ -137,12 +137,11 @@ site_of(struct reading *reading, struct span host)
 		return site_called(reading->scan, reading->site);
 	if (reading->of_host && span_equal(host, buf_span(&reading->host)))
 		return reading->of_host;
-	char *name =
-		site_name(reading->input->site, host, reading->file->absolute, &reading->captures);
-	reading->of_host = site_called(reading->scan, name);
+	site_name_write(reading->input->site, host, reading->file->absolute, &reading->captures,
+		&reading->name);
+	reading->of_host = site_called(reading->scan, reading->name.p);
 	buf_clear(&reading->host);
 	buf_add_span(&reading->host, host);
-	free(name);
 	return reading->of_host;
 }
 
@@ -302,6 +301,7 @@ read_file(struct scan *scan, size_t i, uint64_t before)
 	correlate_backlog_end(scan->correlate, file->path, scan->now, &reading.outcome);
 	take_outcome(scan, &reading.outcome);
 	buf_fini(&reading.host);
+	buf_fini(&reading.name);
 	free(reading.site);
 }
 

@@ -134,24 +134,55 @@ value_of(
 						   : (struct span){NULL, 0};
 }
 
+/* What the piece stands for: text as it is, or the first choice that is not empty. */
+static struct span
+value_of_piece(struct piece piece, struct span host, struct span path,
+	const struct glob_captures *captures)
+{
+	struct span value = piece.is_field ? (struct span){NULL, 0} : piece.text;
+	while (piece.is_field && piece.text.n && span_trim(value).n == 0)
+		value = value_of(next_choice(&piece.text), host, path, captures);
+	return value;
+}
+
+static void
+make_safe(struct span raw, struct buf *name)
+{
+	buf_clear(name);
+	text_sanitize(name, span_trim(raw), SITE_NAME_MAX);
+	struct span safe = span_trim(buf_span(name));
+	if (safe.n == 0) {
+		buf_clear(name);
+		buf_add_text(name, "unknown");
+		return;
+	}
+	memmove(name->p, safe.p, safe.n);
+	name->n = safe.n;
+	name->p[name->n] = '\0';
+}
+
+void
+site_name_write(const char *template, struct span host, const char *path,
+	const struct glob_captures *captures, struct buf *name)
+{
+	struct buf joined = BUF_INIT;
+	struct span rest = span_of(template), value = {NULL, 0};
+	struct piece piece;
+	struct err ignored = ERR_INIT;
+	while (rest.n && next_piece(&rest, &piece, &ignored)) {
+		value = value_of_piece(piece, host, span_of(path), captures);
+		if (rest.n || joined.n) /* mostly there is but one piece */
+			buf_add_span(&joined, value);
+	}
+	make_safe(joined.n ? buf_span(&joined) : value, name);
+	buf_fini(&joined);
+}
+
 char *
 site_name(const char *template, struct span host, const char *path,
 	const struct glob_captures *captures)
 {
-	struct buf raw = BUF_INIT, safe = BUF_INIT;
-	struct span rest = span_of(template), value;
-	struct piece piece;
-	struct err ignored = ERR_INIT;
-	while (rest.n && next_piece(&rest, &piece, &ignored)) {
-		value = piece.is_field ? (struct span){NULL, 0} : piece.text;
-		while (piece.is_field && piece.text.n && span_trim(value).n == 0)
-			value = value_of(next_choice(&piece.text), host, span_of(path), captures);
-		buf_add_span(&raw, value);
-	}
-	text_sanitize(&safe, span_trim(buf_span(&raw)), SITE_NAME_MAX);
-	struct span name = span_trim(buf_span(&safe));
-	char *result = name.n ? mem_copy(name.p, name.n) : mem_text("unknown");
-	buf_fini(&raw);
-	buf_fini(&safe);
-	return result;
+	struct buf name = BUF_INIT;
+	site_name_write(template, host, path, captures, &name);
+	return buf_take(&name);
 }

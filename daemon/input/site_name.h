@@ -1,6 +1,7 @@
 #ifndef AIWATCH_INPUT_SITE_NAME_H
 #define AIWATCH_INPUT_SITE_NAME_H
 
+#include "daemon/base/buf.h"
 #include "daemon/base/err.h"
 #include "daemon/base/span.h"
 #include "daemon/input/glob.h"
@@ -28,5 +29,10 @@ site_template_has_host(const char *template);
 char *
 site_name(const char *template, struct span host, const char *path,
 	const struct glob_captures *captures);
+
+/* The same in place of what stands in `name`, of which neither host nor path may be a part. */
+void
+site_name_write(const char *template, struct span host, const char *path,
+	const struct glob_captures *captures, struct buf *name);
 
 #endif

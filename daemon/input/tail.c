@@ -23,8 +23,7 @@ struct reading {
 	 */
 	struct glob_captures captures;
 	bool has_captures;
-	struct buf host;
-	char *site; /* NULL: no host yet */
+	struct buf host, site; /* site is empty: no host yet */
 };
 
 static void
@@ -34,8 +33,9 @@ on_chunk(void *owner, const struct ledger_entry *entry)
 	generation_on_chunk(reading->follow, entry, reading->generation);
 }
 
-static char *
-make_site(struct reading *reading, struct span host)
+/* What the path's wildcards matched. */
+static const struct glob_captures *
+captures_of(struct reading *reading)
 {
 	const struct follow *follow = reading->follow;
 	const char *path = reading->generation->stream->path;
@@ -45,7 +45,7 @@ make_site(struct reading *reading, struct span host)
 			reading->captures.count = 0;
 	}
 	reading->has_captures = true;
-	return site_name(follow->config->site, host, path, &reading->captures);
+	return &reading->captures;
 }
 
 /* The site by the path alone is the same for all of its lines; that by a host often for the next.
@@ -54,27 +54,27 @@ static const char *
 find_site(struct reading *reading, struct span host)
 {
 	struct stream *stream = reading->generation->stream;
-	if (reading->site && span_equal(host, buf_span(&reading->host)))
-		return reading->site;
-	if (host.n && site_template_has_host(reading->follow->config->site)) {
-		free(reading->site);
-		reading->site = make_site(reading, host);
+	const char *template = reading->follow->config->site;
+	if (reading->site.n && span_equal(host, buf_span(&reading->host)))
+		return reading->site.p;
+	if (host.n && site_template_has_host(template)) {
+		site_name_write(template, host, stream->path, captures_of(reading), &reading->site);
 		buf_clear(&reading->host);
 		buf_add_span(&reading->host, host);
-		return reading->site;
+		return reading->site.p;
 	}
 	if (!stream->site)
-		stream->site = make_site(reading, (struct span){NULL, 0});
+		stream->site = site_name(
+			template, (struct span){NULL, 0}, stream->path, captures_of(reading));
 	return stream->site;
 }
 
 static void
 forget_site(struct reading *reading)
 {
-	free(reading->site);
-	reading->site = NULL;
 	reading->has_captures = false;
 	buf_fini(&reading->host);
+	buf_fini(&reading->site);
 }
 
 static void
