@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -33,7 +34,27 @@ enum {
 };
 _Static_assert(STORE_LOG_ROOM == 8388608, "the limit that configure names");
 
-static const char *const MIGRATION[] = {
+/*
+ * Few pages for each commit. Without a rowid what is beyond a quarter of a page takes a page of its
+ * own, which a site's state would. Evidence stands by numbers that grow, not by the ids, which are
+ * digests: what comes together stands together.
+ */
+#define SITE_COLUMNS "(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, saved TEXT NOT NULL)"
+#define INCIDENT_COLUMNS                                                                       \
+	"(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, site TEXT NOT NULL,"            \
+	" kind TEXT NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER, resolution TEXT," \
+	" cause TEXT, occurrences INTEGER NOT NULL)"
+#define EVIDENCE_COLUMNS                                                                         \
+	"(incident INTEGER NOT NULL, place INTEGER NOT NULL, event TEXT NOT NULL, time INTEGER," \
+	" read_at INTEGER NOT NULL, file TEXT, offset INTEGER NOT NULL, text TEXT,"              \
+	" digest BLOB NOT NULL, PRIMARY KEY (incident, place)) WITHOUT ROWID"
+#define INCIDENT_INDICES                                                \
+	"CREATE INDEX incident_by_site ON incident (site, started_at);" \
+	"CREATE INDEX incident_by_time ON incident (started_at);"       \
+	"CREATE TRIGGER evidence_goes AFTER DELETE ON incident"         \
+	" BEGIN DELETE FROM evidence WHERE incident = old.number; END;"
+
+static const char SCHEMA[] =
 	"CREATE TABLE input (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
 	"CREATE TABLE position ("
 	"  input INTEGER NOT NULL, generation INTEGER NOT NULL, path TEXT NOT NULL,"
@@ -46,19 +67,9 @@ static const char *const MIGRATION[] = {
 	"CREATE TABLE ledger ("
 	"  input INTEGER NOT NULL, generation INTEGER NOT NULL, chunk INTEGER NOT NULL,"
 	"  digest BLOB NOT NULL, PRIMARY KEY (input, generation, chunk)) WITHOUT ROWID;"
-	"CREATE TABLE site (name TEXT PRIMARY KEY NOT NULL, saved TEXT NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE incident ("
-	"  id TEXT PRIMARY KEY NOT NULL, site TEXT NOT NULL, kind TEXT NOT NULL,"
-	"  started_at INTEGER NOT NULL, ended_at INTEGER, resolution TEXT, cause TEXT,"
-	"  occurrences INTEGER NOT NULL);"
-	"CREATE INDEX incident_by_site ON incident (site, started_at);"
-	"CREATE INDEX incident_by_time ON incident (started_at);"
-	"CREATE TABLE evidence ("
-	"  incident TEXT NOT NULL, place INTEGER NOT NULL, event TEXT NOT NULL, time INTEGER,"
-	"  read_at INTEGER NOT NULL, file TEXT, offset INTEGER NOT NULL, text TEXT,"
-	"  digest BLOB NOT NULL, PRIMARY KEY (incident, place)) WITHOUT ROWID;"
-	"CREATE TRIGGER evidence_goes AFTER DELETE ON incident"
-	" BEGIN DELETE FROM evidence WHERE incident = old.id; END;"
+	"CREATE TABLE site " SITE_COLUMNS ";"
+	"CREATE TABLE incident " INCIDENT_COLUMNS ";"
+	"CREATE TABLE evidence " EVIDENCE_COLUMNS ";" INCIDENT_INDICES
 	/* AUTOINCREMENT: a serial is never given twice, even when its alert has gone. */
 	"CREATE TABLE alert ("
 	"  serial INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, site TEXT NOT NULL,"
@@ -68,36 +79,24 @@ static const char *const MIGRATION[] = {
 	"  attempts INTEGER NOT NULL, created_at INTEGER NOT NULL, last_error TEXT,"
 	"  PRIMARY KEY (serial, sink)) WITHOUT ROWID;"
 	"CREATE TABLE prime (turn INTEGER NOT NULL);"
-	"INSERT INTO prime VALUES (0);",
-	/*
-	 * Fewer pages for each commit. Without a rowid what is beyond a quarter of a page takes a
-	 * page of its own, which a site's state did. Evidence stood by the ids, which are digests:
-	 * by numbers that grow, what comes together stands together.
-	 */
-	"CREATE TABLE site_2 ("
-	"  number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, saved TEXT NOT NULL);"
+	"INSERT INTO prime VALUES (0);";
+
+/* From each version before the schema's, the first of which was 1, to the next. */
+static const char *const MIGRATION[] = {
+	"CREATE TABLE site_2 " SITE_COLUMNS ";"
 	"INSERT INTO site_2 (name, saved) SELECT name, saved FROM site ORDER BY name;"
-	"CREATE TABLE incident_2 ("
-	"  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, site TEXT NOT NULL,"
-	"  kind TEXT NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER, resolution TEXT,"
-	"  cause TEXT, occurrences INTEGER NOT NULL);"
+	"CREATE TABLE incident_2 " INCIDENT_COLUMNS ";"
 	"INSERT INTO incident_2 SELECT NULL, id, site, kind, started_at, ended_at, resolution,"
 	"  cause, occurrences FROM incident ORDER BY rowid;"
-	"CREATE TABLE evidence_2 ("
-	"  incident INTEGER NOT NULL, place INTEGER NOT NULL, event TEXT NOT NULL, time INTEGER,"
-	"  read_at INTEGER NOT NULL, file TEXT, offset INTEGER NOT NULL, text TEXT,"
-	"  digest BLOB NOT NULL, PRIMARY KEY (incident, place)) WITHOUT ROWID;"
+	"CREATE TABLE evidence_2 " EVIDENCE_COLUMNS ";"
 	"INSERT INTO evidence_2 SELECT number, place, event, time, read_at, file, offset, text,"
 	"  digest FROM incident_2 JOIN evidence ON evidence.incident = incident_2.id"
 	"  ORDER BY number, place;"
 	"DROP TABLE site; DROP TABLE evidence; DROP TABLE incident;"
 	"ALTER TABLE site_2 RENAME TO site; ALTER TABLE evidence_2 RENAME TO evidence;"
-	"ALTER TABLE incident_2 RENAME TO incident;"
-	"CREATE INDEX incident_by_site ON incident (site, started_at);"
-	"CREATE INDEX incident_by_time ON incident (started_at);"
-	"CREATE TRIGGER evidence_goes AFTER DELETE ON incident"
-	" BEGIN DELETE FROM evidence WHERE incident = old.number; END;",
+	"ALTER TABLE incident_2 RENAME TO incident;" INCIDENT_INDICES,
 };
+enum { VERSION = COUNT(MIGRATION) + 1 };
 
 enum disk { DISK_EXISTING, DISK_NEW, DISK_DAMAGED, DISK_BUSY, DISK_UNUSABLE };
 
@@ -156,6 +155,17 @@ not_ours(struct store *store, struct err *err, const char *why)
 }
 
 static bool
+change(struct store *store, const char *how, int64_t version, struct err *err)
+{
+	char *sql = mem_format("BEGIN IMMEDIATE; %s PRAGMA application_id = %d;"
+			       "PRAGMA user_version = %" PRId64 "; COMMIT",
+		how, APPLICATION_ID, version);
+	bool ok = store_sql_exec(store, sql, err);
+	free(sql);
+	return ok;
+}
+
+static bool
 migrate(struct store *store, bool *fresh, struct err *err)
 {
 	int64_t version, application, tables;
@@ -166,15 +176,12 @@ migrate(struct store *store, bool *fresh, struct err *err)
 	*fresh = tables == 0;
 	if (!*fresh && application != APPLICATION_ID)
 		return not_ours(store, err, "is another program's database");
-	if (version > (int64_t)COUNT(MIGRATION))
+	if (version > VERSION)
 		return not_ours(store, err, "was written by a newer version of aiwatch");
-	for (size_t i = (size_t)version; i < COUNT(MIGRATION); i++) {
-		char *sql = mem_format("BEGIN IMMEDIATE; %s PRAGMA application_id = %d;"
-				       "PRAGMA user_version = %zu; COMMIT",
-			MIGRATION[i], APPLICATION_ID, i + 1);
-		bool ok = store_sql_exec(store, sql, err);
-		free(sql);
-		if (!ok)
+	if (version == 0)
+		return change(store, SCHEMA, VERSION, err);
+	for (; version > 0 && version < VERSION; version++) {
+		if (!change(store, MIGRATION[version - 1], version + 1, err))
 			return false;
 	}
 	return true;

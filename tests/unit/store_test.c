@@ -988,12 +988,23 @@ static const char VERSION_1[] =
 	" ('a', 0, 'enroll_rejected', NULL, 11, '/x', 5, 'one', zeroblob(16));"
 	"PRAGMA user_version = 1";
 
+/* The tables, indices and columns of the closed store, in a file of that name. */
+static void
+list_tables(const char *name)
+{
+	shell("sqlite3 '%s/aiwatch.db' \"SELECT m.type, m.name, m.tbl_name, p.*"
+	      " FROM sqlite_master m LEFT JOIN pragma_table_xinfo(m.name) p"
+	      " ORDER BY m.name, p.cid\" >'%s/%s'",
+		directory, directory, name);
+}
+
 static void
 t24_a_store_of_version_1_is_taken_over_whole(void **state)
 {
 	(void)state;
 	static const char B[] = "b CM02 sync_failing 20 quiet 407 4;";
 	store_close(open_as(STORE_CREATED));
+	list_tables("new");
 	write_file("version-1", VERSION_1);
 	shell("sqlite3 '%s/aiwatch.db' <'%s/version-1'", directory, directory);
 	struct store *store = open_as(STORE_EXISTING);
@@ -1020,6 +1031,8 @@ t24_a_store_of_version_1_is_taken_over_whole(void **state)
 	assert_string_equal(text, "a CM01 certificate_expired 10 recovered - 3;");
 	free(text);
 	store_close(store);
+	list_tables("taken-over");
+	shell("cmp '%s/new' '%s/taken-over'", directory, directory);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
