@@ -9,7 +9,7 @@
 enum {
 	LOG_PAGES = 4096,	   /* a log this long is written back after a commit, idle or not */
 	LOG_PAGES_DURABLE = 16384, /* the same behind an alert's commit */
-	LEDGER_RUN = 128,	   /* digests in one row at most */
+	LEDGER_RUN = 60,	   /* digests in one row at most: four rows fill a page */
 };
 
 const char *const STORE_SQL[STATEMENTS] = {
