@@ -21,6 +21,16 @@ const char *const STORE_SQL[STATEMENTS] = {
 	[SQL_PUT_POSITION] = "INSERT OR REPLACE INTO position VALUES"
 			     " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
 			     " ?16, ?17, ?18)",
+	/* The operator joins bytes as they are, but says that they are text. */
+	[SQL_MOVE_POSITION] = "INSERT INTO position VALUES"
+			      " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
+			      " ?16, x'', ?18) ON CONFLICT (input, generation) DO UPDATE SET"
+			      " path = ?3, seen_at = ?4, state = ?5, offset = ?6, size = ?7,"
+			      " changed_at = ?8, born_at = ?9, object = ?10, head_length = ?11,"
+			      " head = ?12, anchor_length = ?13, anchor = ?14, backlog_until = ?15,"
+			      " reader = ?16, packed = ?18, proof ="
+			      " CAST(substr(CAST(proof || zeroblob(504) AS BLOB), 1, 504) || ?17"
+			      " AS BLOB)",
 	[SQL_FORGET_POSITION] = "DELETE FROM position WHERE input = ?1 AND generation = ?2",
 	[SQL_PUT_LEDGER] = "INSERT OR REPLACE INTO ledger VALUES (?1, ?2, ?3, ?4)",
 	[SQL_FORGET_LEDGER] = "DELETE FROM ledger WHERE input = ?1 AND generation = ?2",
@@ -133,10 +143,13 @@ find_input(struct store *store, const char *name, int64_t *id, struct err *err)
 	return true;
 }
 
+_Static_assert(PROOF_TAIL == 504, "the length that SQL_MOVE_POSITION names");
+
 static bool
 put_position(struct store *store, int64_t input, const struct position *p, struct err *err)
 {
-	sqlite3_stmt *put = store->prepared[SQL_PUT_POSITION];
+	enum statement how = position_lacks_proof(p) ? SQL_MOVE_POSITION : SQL_PUT_POSITION;
+	sqlite3_stmt *put = store->prepared[how];
 	uint8_t proof[POSITION_PROOF];
 	store_bind_number(put, 1, input);
 	store_bind_number(put, 2, (int64_t)p->generation);
@@ -156,7 +169,7 @@ put_position(struct store *store, int64_t input, const struct position *p, struc
 	store_bind_bytes(put, 16, &p->reader, sizeof p->reader);
 	store_bind_bytes(put, 17, proof, position_write_proof(p, proof));
 	store_bind_number(put, 18, p->packed);
-	return store_sql_run(store, SQL_PUT_POSITION, err);
+	return store_sql_run(store, how, err);
 }
 
 /* How many of the entries are of chunks that follow each other: they share a row. */

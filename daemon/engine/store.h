@@ -101,9 +101,10 @@ struct changes {
 };
 
 /*
- * One transaction. `durable`: when the call returns, it is on the disk, and so is every transaction
- * before it, durable or not (SQLite syncs its log as a whole). One that is not durable outlives the
- * process, not a power loss; what a power loss takes is always the newest.
+ * One transaction. Of a position that lacks its proof the one that stands there stays. `durable`:
+ * when the call returns, it is on the disk, and so is every transaction before it, durable or not
+ * (SQLite syncs its log as a whole). One that is not durable outlives the process, not a power
+ * loss; what a power loss takes is always the newest.
  */
 bool
 store_commit(struct store *store, const struct changes *changes, bool durable, struct err *err);
@@ -153,10 +154,10 @@ store_read_alert(struct store *store, uint64_t serial, struct alert *alert, stru
 uint64_t
 store_last_serial(const struct store *store);
 
-/* Digests of a generation; a connection of its own a call, so any thread may. An input_read_ledger.
- */
+/* Digests of a generation, and, where `proof` is not NULL, PROOF_TAIL bytes of what proves its
+ * beginning; a connection of its own a call, so any thread may. An input_read_ledger. */
 bool
 store_read_ledger(void *store, const char *input, uint64_t generation,
-	struct ledger_entry **entries, size_t *count, struct err *err);
+	struct ledger_entry **entries, size_t *count, uint8_t *proof, struct err *err);
 
 #endif

@@ -8,6 +8,8 @@
 
 static const char SQL_LEDGER[] = "SELECT chunk, digest FROM ledger WHERE generation = ?2 AND"
 				 " input = (SELECT id FROM input WHERE name = ?1) ORDER BY chunk";
+static const char SQL_PROOF[] = "SELECT proof FROM position WHERE generation = ?2 AND"
+				" input = (SELECT id FROM input WHERE name = ?1)";
 
 /* NULL where the column is; without memory SQLite returns it too, which must not pass for that. */
 static char *
@@ -96,7 +98,7 @@ store_each_position(struct store *store, const char *input,
 		position_read_proof(
 			&p, sqlite3_column_blob(row, 15), (size_t)sqlite3_column_bytes(row, 15));
 		visit(owner, &p);
-		free(p.proof);
+		position_free_proof(&p);
 	}
 	return end_read(store, row, code, err);
 }
@@ -282,17 +284,37 @@ add_run(sqlite3_stmt *row, uint64_t generation, struct ledger_entry **entries, s
 	}
 }
 
+static sqlite3_stmt *
+prepare_of(sqlite3 *db, const char *sql, const char *input, uint64_t generation)
+{
+	sqlite3_stmt *row = NULL;
+	if (sqlite3_prepare_v2(db, sql, -1, &row, NULL) != SQLITE_OK)
+		return NULL;
+	store_bind_text(row, 1, input);
+	store_bind_number(row, 2, (int64_t)generation);
+	return row;
+}
+
+/* False where there is none, too. */
+static bool
+read_proof(sqlite3 *db, const char *input, uint64_t generation, uint8_t *proof)
+{
+	sqlite3_stmt *row = prepare_of(db, SQL_PROOF, input, generation);
+	bool found = row && sqlite3_step(row) == SQLITE_ROW &&
+		     column_bytes(row, 0, proof, PROOF_TAIL) > 0;
+	sqlite3_finalize(row);
+	return found;
+}
+
 static bool
 read_ledger(sqlite3 *db, const char *input, uint64_t generation, struct ledger_entry **entries,
 	size_t *count)
 {
-	sqlite3_stmt *row = NULL;
+	sqlite3_stmt *row = prepare_of(db, SQL_LEDGER, input, generation);
 	size_t room = 0;
-	if (sqlite3_prepare_v2(db, SQL_LEDGER, -1, &row, NULL) != SQLITE_OK)
-		return false;
 	int code;
-	store_bind_text(row, 1, input);
-	store_bind_number(row, 2, (int64_t)generation);
+	if (!row)
+		return false;
 	while ((code = sqlite3_step(row)) == SQLITE_ROW)
 		add_run(row, generation, entries, count, &room);
 	sqlite3_finalize(row);
@@ -301,7 +323,7 @@ read_ledger(sqlite3 *db, const char *input, uint64_t generation, struct ledger_e
 
 bool
 store_read_ledger(void *owner, const char *input, uint64_t generation,
-	struct ledger_entry **entries, size_t *count, struct err *err)
+	struct ledger_entry **entries, size_t *count, uint8_t *proof, struct err *err)
 {
 	struct store *store = owner;
 	sqlite3 *db = NULL;
@@ -317,7 +339,8 @@ store_read_ledger(void *owner, const char *input, uint64_t generation,
 			  sqlite3_open_v2(store->path, &db,
 				  SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) &&
 		  sqlite3_busy_timeout(db, 1000) == SQLITE_OK &&
-		  read_ledger(db, input, generation, entries, count);
+		  read_ledger(db, input, generation, entries, count) &&
+		  (!proof || read_proof(db, input, generation, proof));
 	if (!ok) {
 		err_set(err, "store %s: the ledger cannot be read: %s", store->path,
 			sqlite3_errmsg(db));

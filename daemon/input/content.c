@@ -53,6 +53,8 @@ has_steps(const struct position *position, const uint8_t *bytes, uint64_t from, 
 {
 	uint64_t until = least(least(from + n, position->offset), PROOF_STEPS);
 	uint64_t at = from < PROOF_RAW ? PROOF_RAW : from;
+	if (position_lacks_proof(position))
+		return true;
 	for (; at + PROOF_STEP <= until; at += PROOF_STEP) {
 		struct hash128 digest = hash128(bytes + (at - from), PROOF_STEP);
 		if (memcmp(digest.byte, position->proof + step_place(at), 2) != 0)
@@ -79,7 +81,7 @@ is_head(const struct position *position, const uint8_t *bytes, size_t n)
 {
 	if (n == position->head_length)
 		return hash_equal(hash128(bytes, n), position->head);
-	return memcmp(bytes, position->proof, n < PROOF_RAW ? n : PROOF_RAW) == 0 &&
+	return position_begins_with(position, bytes, n < PROOF_RAW ? n : PROOF_RAW) &&
 	       has_steps(position, bytes, 0, n);
 }
 
@@ -243,8 +245,9 @@ content_consume(struct position *position, const uint8_t *window, size_t n,
 	chunk_digest(window + (until - tail - from), tail, position->proof_tail);
 }
 
-bool
-content_skip(struct position *position, int fd, uint64_t offset)
+/* Proves the beginning of what is consumed without having been read. */
+static bool
+prove_skipped(struct position *position, int fd, uint64_t offset)
 {
 	uint8_t bytes[PROOF_STEPS];
 	size_t n = (size_t)least(offset, PROOF_STEPS);
@@ -257,8 +260,18 @@ content_skip(struct position *position, int fd, uint64_t offset)
 	position_reserve_proof(position, offset);
 	set_head(position, bytes, (size_t)least(n, PROOF_HEAD));
 	set_steps(position, bytes, 0, PROOF_HEAD, n);
-	n = (size_t)least(offset, LEDGER_CHUNK);
-	got = object_read(fd, bytes, n, offset - n);
+	return true;
+}
+
+bool
+content_skip(struct position *position, int fd, uint64_t offset)
+{
+	uint8_t bytes[LEDGER_CHUNK];
+	if (position->offset < PROOF_STEPS && !prove_skipped(position, fd, offset))
+		return false;
+	size_t n = (size_t)least(offset, LEDGER_CHUNK);
+	ssize_t got = object_read(fd, bytes, n, offset - n);
+	errno = got < 0 ? errno : ENODATA;
 	if (got < 0 || (size_t)got < n)
 		return false;
 	position->offset = offset;

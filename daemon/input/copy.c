@@ -21,22 +21,27 @@ begins_alike(const struct position *position, const struct beginning *beginning)
 	size_t n = beginning->n;
 	if (n > position->offset)
 		n = (size_t)position->offset;
-	return n > 0 && !position->packed && memcmp(position->proof, beginning->byte, n) == 0;
+	return n > 0 && !position->packed && position_begins_with(position, beginning->byte, n);
 }
 
-/* All of the arrival stands in the generation's own file, or, where that is gone, was read in it.
- */
+/* All of the arrival stands in the generation's own file, or, where that is gone, was read in it;
+ * *unsure where that cannot be told. */
 static bool
-is_within(struct follow *follow, const struct generation *generation, const struct arrival *arrival)
+is_within(struct follow *follow, const struct generation *generation, const struct arrival *arrival,
+	bool *unsure)
 {
 	int fd = arrival->fd;
 	uint64_t size = arrival->look.size;
 	struct content_source source = content_of(&fd);
 	struct object_look look;
 	int own = generation->fd >= 0 ? generation->fd : adopt_open_own(follow, generation);
-	if (own < 0)
-		return size <= generation->position.offset &&
-		       generation_compare(follow, generation, &source) != CONTENT_DIFFERS;
+	if (own < 0 && size > generation->position.offset)
+		return false;
+	if (own < 0) {
+		enum content_verdict verdict = generation_compare(follow, generation, &source);
+		*unsure |= verdict == CONTENT_UNREADABLE;
+		return verdict != CONTENT_DIFFERS && verdict != CONTENT_UNREADABLE;
+	}
 	bool is_within = object_look_into(own, &look) && look.size >= size &&
 			 stream_is_equal(generation->stream, own, fd, 0, size);
 	if (own != generation->fd)
@@ -46,14 +51,14 @@ is_within(struct follow *follow, const struct generation *generation, const stru
 
 static const struct generation *
 find_original(struct follow *follow, const struct stream *stream, const struct arrival *arrival,
-	const struct beginning *beginning)
+	const struct beginning *beginning, bool *unsure)
 {
 	size_t compared = 0;
 	for (struct stream *s = stream->folder->streams; s; s = s->next_in_folder) {
 		for (size_t i = s->count; s != stream && i-- > 0 && compared < COMPARED_MAX;) {
 			if (!begins_alike(&s->generation[i]->position, beginning))
 				continue;
-			if (is_within(follow, s->generation[i], arrival))
+			if (is_within(follow, s->generation[i], arrival, unsure))
 				return s->generation[i];
 			compared++;
 		}
@@ -95,7 +100,11 @@ copy_of_other(struct follow *follow, const struct stream *stream, const struct a
 	if (n == 0)
 		return is_written_now ? COPY_GROWS : COPY_NONE;
 	beginning.n = (size_t)n;
-	const struct generation *original = find_original(follow, stream, arrival, &beginning);
+	bool unsure = false;
+	const struct generation *original =
+		find_original(follow, stream, arrival, &beginning, &unsure);
+	if (!original && unsure)
+		return COPY_GROWS; /* asked again */
 	if (!original || (!is_written_now && arrival->look.size < COPY_LEAST))
 		return COPY_NONE;
 	if (is_written_now)

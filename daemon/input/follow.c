@@ -107,6 +107,8 @@ restore(struct follow *follow, const struct position *position)
 	struct generation *current = stream_current(stream);
 	struct generation *generation = generation_new(follow, stream, stream->count);
 	generation_set_position(generation, position);
+	if (follow->read_ledger)
+		position_drop_proof(&generation->position);
 	stream_set_due(follow, stream);
 	generation->proven = false;
 	if (position->size > position->offset)

@@ -306,7 +306,7 @@ decide_in_place(struct follow *follow, struct generation *generation)
 	enum content_verdict verdict = CONTENT_DIFFERS;
 	if (generation->seen.size >= position->offset && position->state != GENERATION_HELD &&
 		!generation->shrunk)
-		verdict = content_glance(generation->fd, position);
+		verdict = generation_verify(follow, generation, generation->fd);
 	if (verdict == CONTENT_DIFFERS)
 		verdict = generation_compare(follow, generation, &source);
 	if (verdict != CONTENT_WHOLE && !is_change_believed(follow, generation))

@@ -176,7 +176,8 @@ struct follow {
 	struct stream *ready;
 	struct generation *open;
 	size_t open_count, open_limit;
-	int spare_fd;	  /* given up while a folder is listed; -1 for none */
+	int spare_fd;			     /* given up while a folder is listed; -1 for none */
+	int64_t unproven_since, unproven_at; /* when a proof could first, and last, not be read */
 	int64_t short_at; /* of the last want of descriptors; TIME_NONE for none that stands */
 	struct generation **dirty;
 	size_t dirty_count;
@@ -200,6 +201,7 @@ struct follow {
 /* Times that are part of the design; durations. */
 #define DRAIN_QUIET    (30 * SECOND) /* then a partial last line is taken as it is */
 #define HOLD_SETTLE    (30 * SECOND) /* then a beginning rewritten in place is a new file */
+#define PROOF_WAIT     (30 * SECOND) /* then what cannot be proven is decided without */
 #define COPY_SETTLE    SECOND	     /* a copy that stayed the same so long is whole */
 #define REWRITE_LIMIT  (5 * SECOND)  /* what is written over counts then even if it goes on */
 #define BUSY_INTERVAL  SECOND

@@ -3,6 +3,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/input/follow_parts.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -319,6 +320,13 @@ shorten(struct ledger_tail *tail, size_t gone)
 	tail->count = left;
 }
 
+/* The digests of all that it proves come with the last of it. */
+static bool
+has_brought_proof(const struct ledger_entry *last)
+{
+	return (last->chunk + 1) * LEDGER_CHUNK >= PROOF_STEPS;
+}
+
 /* The list is in the order of the first digests, nearly: what is passed by goes the next time. */
 void
 generation_committed(struct follow *follow, uint64_t serial)
@@ -330,6 +338,8 @@ generation_committed(struct follow *follow, uint64_t serial)
 			gone++;
 		if (gone == 0)
 			return;
+		if (follow->read_ledger && has_brought_proof(&tail->item[gone - 1].entry))
+			position_drop_proof(&tail->generation->position);
 		if (gone == tail->count) {
 			free_tail(follow, tail->generation);
 			continue;
@@ -340,16 +350,20 @@ generation_committed(struct follow *follow, uint64_t serial)
 	}
 }
 
-/* What the store has, then what is on its way there; chunks grow. */
-static struct ledger_entry *
-read_ledger(struct follow *follow, const struct generation *generation, size_t *count)
+/* What the store has, then what is on its way there; chunks grow. False where it cannot be read:
+ * what is on its way is there all the same. `proof` as input_read_ledger takes it. */
+static bool
+read_ledger(struct follow *follow, const struct generation *generation, uint8_t *proof,
+	struct ledger_entry **read, size_t *count)
 {
 	struct ledger_entry *entries = NULL;
 	struct err err = ERR_INIT;
 	*count = 0;
-	if (follow->read_ledger &&
-		!follow->read_ledger(follow->ledger_owner, follow->config->name,
-			generation->position.generation, &entries, count, &err)) {
+	bool ok = follow->read_ledger
+			  ? follow->read_ledger(follow->ledger_owner, follow->config->name,
+				    generation->position.generation, &entries, count, proof, &err)
+			  : !proof;
+	if (!ok) {
 		log_warning("%s: %s", generation->position.path, err.text);
 		entries = NULL;
 		*count = 0;
@@ -362,20 +376,47 @@ read_ledger(struct follow *follow, const struct generation *generation, size_t *
 		if (stored == 0 || tail->item[i].entry.chunk > entries[stored - 1].chunk)
 			entries[(*count)++] = tail->item[i].entry;
 	}
-	return entries;
+	*read = entries;
+	return ok;
+}
+
+/* What differs does so without the store; all else waits for a store that cannot be read, but not
+ * without end: then it counts so far as can be proven. */
+static bool
+is_proof_awaited(struct follow *follow)
+{
+	if (!follow->unproven_since || follow->now - follow->unproven_at > 2 * PROOF_WAIT)
+		follow->unproven_since = follow->now;
+	follow->unproven_at = follow->now;
+	return follow->now - follow->unproven_since < PROOF_WAIT;
 }
 
 enum content_verdict
 generation_compare(struct follow *follow, const struct generation *generation,
 	const struct content_source *source)
 {
+	struct position position = generation->position;
+	uint8_t proof[PROOF_TAIL];
+	struct ledger_entry *entries = NULL;
 	size_t count = 0;
-	struct ledger_entry *entries = generation->position.offset > LEDGER_CHUNK
-					       ? read_ledger(follow, generation, &count)
-					       : NULL;
-	enum content_verdict verdict = content_compare(
-		source, &generation->position, (struct content_ledger){entries, count});
+	bool lacks = position_lacks_proof(&position);
+	bool ok = position.offset <= LEDGER_CHUNK ||
+		  read_ledger(follow, generation, lacks ? proof : NULL, &entries, &count);
+	if (lacks && ok) {
+		position.proof = proof;
+		position.proof_length = PROOF_TAIL;
+		follow->unproven_since = 0;
+	}
+	enum content_verdict verdict =
+		content_compare(source, &position, (struct content_ledger){entries, count});
+	int code = errno;
+	if (lacks && !ok && (verdict == CONTENT_BEGINNING || verdict == CONTENT_WHOLE) &&
+		is_proof_awaited(follow)) {
+		verdict = CONTENT_UNREADABLE;
+		code = EIO;
+	}
 	free(entries);
+	errno = code;
 	generation->stream->unreadable |= verdict == CONTENT_UNREADABLE;
 	return verdict;
 }

@@ -33,13 +33,15 @@ struct input_status {
 
 /*
  * Makes an input; the thread starts with input_start. `positions` are what the store remembers of
- * it, copied; `ledger` reads the digests of a generation back from the store, may be called from
- * the input's thread, and may be NULL (nothing is remembered). `lost_state` says that the store was
- * lost: on_lost_state decides how to go on. Rules are shared (a reference is taken).
+ * it, copied; `read_ledger` reads the digests of a generation back from the store, and, where
+ * `proof` is not NULL, the first PROOF_TAIL bytes of its position's proof; false where they cannot
+ * be had. It may be called from the input's thread, and may be NULL (nothing is remembered).
+ * `lost_state` says that the store was lost: on_lost_state decides how to go on. Rules are shared
+ * (a reference is taken).
  */
 typedef bool
 input_read_ledger(void *owner, const char *input, uint64_t generation,
-	struct ledger_entry **entries, size_t *count, struct err *err);
+	struct ledger_entry **entries, size_t *count, uint8_t *proof, struct err *err);
 
 struct input_setup {
 	const struct config_input *config; /* copied */

@@ -5,13 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How long the beginnings are of which digests stay. */
+static const size_t BEGINNING[PROOF_BEGINNINGS] = {16, 64, 128, PROOF_RAW};
+
+void
+position_free_proof(struct position *position)
+{
+	if (position->proof_length)
+		free(position->proof);
+	position->proof_length = 0;
+}
+
 void
 position_fini(struct position *position)
 {
 	if (position->seen_at != position->path)
 		free(position->seen_at);
 	free(position->path);
-	free(position->proof);
+	position_free_proof(position);
 	*position = (struct position){0};
 }
 
@@ -42,19 +53,51 @@ position_reserve_proof(struct position *position, uint64_t offset)
 		steps <= PROOF_RAW ? steps : PROOF_RAW + (steps - PROOF_RAW) / PROOF_STEP * 2;
 	if (length <= position->proof_length)
 		return;
-	position->proof = mem_grow(position->proof, length, 1);
+	uint8_t *before = position->proof_length ? position->proof : NULL;
+	position->proof = mem_grow(before, length, 1);
 	memset(position->proof + position->proof_length, 0, length - position->proof_length);
 	position->proof_length = (uint16_t)length;
+}
+
+static uint16_t
+beginning(const uint8_t *bytes, size_t i)
+{
+	struct hash128 digest = hash128(bytes, BEGINNING[i]);
+	return (uint16_t)(digest.byte[0] | digest.byte[1] << 8);
+}
+
+void
+position_drop_proof(struct position *position)
+{
+	uint16_t digest[PROOF_BEGINNINGS];
+	if (position->proof_length < PROOF_TAIL)
+		return;
+	for (size_t i = 0; i < PROOF_BEGINNINGS; i++)
+		digest[i] = beginning(position->proof, i);
+	position_free_proof(position);
+	memcpy(position->beginning, digest, sizeof digest);
+}
+
+bool
+position_begins_with(const struct position *position, const uint8_t *bytes, size_t n)
+{
+	size_t i = PROOF_BEGINNINGS;
+	if (!position_lacks_proof(position))
+		return memcmp(position->proof, bytes, n) == 0;
+	while (i > 0 && BEGINNING[i - 1] > n)
+		i--;
+	return i == 0 || position->beginning[i - 1] == beginning(bytes, i - 1);
 }
 
 size_t
 position_write_proof(const struct position *position, uint8_t proof[POSITION_PROOF])
 {
-	size_t n = POSITION_PROOF;
-	memset(proof, 0, PROOF_TAIL);
+	size_t head = position_lacks_proof(position) ? 0 : PROOF_TAIL;
+	size_t n = head + PROOF_TAIL_LENGTH;
+	memset(proof, 0, head);
 	if (position->proof_length)
 		memcpy(proof, position->proof, position->proof_length);
-	memcpy(proof + PROOF_TAIL, position->proof_tail, PROOF_TAIL_LENGTH);
+	memcpy(proof + head, position->proof_tail, PROOF_TAIL_LENGTH);
 	while (n > 0 && proof[n - 1] == 0)
 		n--;
 	return n;
@@ -72,6 +115,7 @@ position_read_proof(struct position *position, const uint8_t *proof, size_t leng
 	if (length > PROOF_TAIL)
 		memcpy(position->proof_tail, proof + PROOF_TAIL,
 			length < POSITION_PROOF ? length - PROOF_TAIL : PROOF_TAIL_LENGTH);
+	position_drop_proof(position);
 }
 
 bool

@@ -84,12 +84,21 @@ by_chunk(const void *a, const void *b)
 
 static bool
 read_ledger(void *owner, const char *input, uint64_t generation, struct ledger_entry **entries,
-	size_t *count, struct err *err)
+	size_t *count, uint8_t *proof, struct err *err)
 {
 	const struct follower *follower = owner;
 
 	(void)input;
-	(void)err;
+	for (size_t i = 0; i < follower->position_count && proof; i++) {
+		const struct position *position = &follower->positions[i];
+
+		if (position->generation != generation || position->proof_length < PROOF_TAIL)
+			continue;
+		memcpy(proof, position->proof, PROOF_TAIL);
+		proof = NULL;
+	}
+	if (proof)
+		return err_set(err, "there is no proof");
 	*entries = mem_new((follower->ledger_count + 1) * sizeof(**entries));
 	*count = 0;
 	for (size_t i = 0; i < follower->ledger_count; i++)
@@ -240,10 +249,21 @@ keep_position(struct follower *follower, const struct position *position)
 {
 	for (size_t i = 0; i < follower->position_count; i++)
 		if (follower->positions[i].generation == position->generation) {
-			position_fini(&follower->positions[i]);
+			struct position before = follower->positions[i];
+
 			position_copy(position, &follower->positions[i]);
+			if (position_lacks_proof(position)) {
+				follower->positions[i].proof = before.proof;
+				follower->positions[i].proof_length = before.proof_length;
+				before.proof_length = 0;
+			}
+			position_fini(&before);
 			return;
 		}
+	if (position_lacks_proof(position)) {
+		fprintf(stderr, "a position that is new lacks its proof\n");
+		abort();
+	}
 	follower->positions = mem_grow(
 		follower->positions, follower->position_count + 1, sizeof(*follower->positions));
 	position_copy(position, &follower->positions[follower->position_count++]);

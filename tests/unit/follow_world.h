@@ -39,6 +39,8 @@ struct world {
 	size_t positions;
 	struct ledger_entry *ledger;
 	size_t ledgers;
+	bool proofs_fail;
+	size_t proofs_read;
 	unsigned seen[4000];
 	unsigned order[4000];
 	size_t sightings;
@@ -50,13 +52,25 @@ struct world {
 	char last_site[64];
 };
 
-static bool __attribute__((unused)) world_read_ledger(void *owner, const char *input,
-	uint64_t generation, struct ledger_entry **entries, size_t *count, struct err *err)
+static bool __attribute__((unused))
+world_read_ledger(void *owner, const char *input, uint64_t generation,
+	struct ledger_entry **entries, size_t *count, uint8_t *proof, struct err *err)
 {
 	struct world *w = owner;
 	(void)input;
-	(void)err;
 	*count = 0;
+	for (size_t i = 0; i < w->positions && proof; i++) {
+		const struct position *position = &w->position[i];
+		if (position->generation != generation || position->proof_length < PROOF_TAIL)
+			continue;
+		if (w->proofs_fail)
+			break;
+		memcpy(proof, position->proof, PROOF_TAIL);
+		w->proofs_read++;
+		proof = NULL;
+	}
+	if (proof)
+		return err_set(err, "there is no proof");
 	*entries = mem_array(w->ledgers, sizeof **entries);
 	for (size_t i = 0; i < w->ledgers; i++) {
 		if (w->ledger[i].generation == generation)
@@ -161,13 +175,23 @@ static void
 world_keep(struct world *w, const struct position *position)
 {
 	size_t i = 0;
+	struct position kept;
+	position_copy(position, &kept);
 	while (i < w->positions && w->position[i].generation != position->generation)
 		i++;
-	if (i == w->positions)
+	if (i == w->positions) {
 		w->position = mem_grow(w->position, ++w->positions, sizeof *w->position);
-	else
+		assert_false(position_lacks_proof(position));
+	} else {
+		/* As the store does. */
+		if (position_lacks_proof(position)) {
+			kept.proof = w->position[i].proof;
+			kept.proof_length = w->position[i].proof_length;
+			w->position[i].proof_length = 0;
+		}
 		position_fini(&w->position[i]);
-	position_copy(position, &w->position[i]);
+	}
+	w->position[i] = kept;
 }
 
 static void

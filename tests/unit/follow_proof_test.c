@@ -1,0 +1,233 @@
+#include "tests/unit/follow_world.h"
+
+/* What proves a file's beginning is let go once the store has it, and asked of the store then. */
+
+enum { MANY = 200 }; /* lines, which are more than PROOF_STEPS bytes */
+
+static struct world *
+begun(const char *glob)
+{
+	struct world *w = world_new(glob);
+	append(w, "a.log", 0, MANY);
+	world_start(w);
+	world_look(w);
+	expect_once(w, MANY, true);
+	assert_int_equal(w->proofs_read, 0);
+	return w;
+}
+
+/* The log becomes its first lines, with one bit of the last but one changed: 64 bytes at least
+ * stand behind it, mostly too few for the ledger. */
+static void
+rewrite_by_edited(const struct world *w, unsigned until)
+{
+	static const char TIME[] = "03:00:01";
+	char *text = lines(0, until), *last = NULL, *before = NULL;
+	for (char *at = text; (at = strstr(at, TIME)); at++) {
+		before = last;
+		last = at;
+	}
+	if (before)
+		before[strlen(TIME) - 1] ^= 1;
+	put_bytes(w, "a.log", O_TRUNC, text, strlen(text));
+	free(text);
+}
+
+static void
+t01_shorter_file_is_compared_with_what_the_store_has(void **state)
+{
+	(void)state;
+	for (unsigned until = 1; until <= MANY; until += 11) {
+		struct world *w = begun("a.log");
+		rewrite(w, "a.log", 0, until);
+		world_pass(w, 5);
+		assert_true(w->proofs_read > 0);
+		append(w, "a.log", until, MANY + 10);
+		world_pass(w, 5);
+		expect_once(w, MANY + 10, true);
+		assert_int_equal(w->gaps, 0);
+		world_free(w);
+	}
+}
+
+static void
+t02_file_that_differs_behind_its_first_lines_is_another(void **state)
+{
+	(void)state;
+	for (unsigned until = 12; until < 84; until += 7) {
+		struct world *w = begun("a.log");
+		rewrite_by_edited(w, until);
+		world_pass(w, 3);
+		assert_int_equal(w->seen[0], 2);
+		assert_int_equal(w->seen[until - 1], 2);
+		assert_int_equal(w->seen[until], 1);
+		world_free(w);
+	}
+}
+
+static void
+t03_other_content_is_known_without_the_store(void **state)
+{
+	(void)state;
+	struct world *w = begun("a.log");
+	w->proofs_fail = true;
+	rewrite(w, "a.log", MANY, MANY + 3);
+	world_pass(w, 2);
+	expect_once(w, MANY + 3, true);
+	world_free(w);
+}
+
+static void
+t04_what_a_restart_restores_is_compared_too(void **state)
+{
+	(void)state;
+	struct world *w = begun("a.log");
+	world_stop(w);
+	rewrite(w, "a.log", 0, 20);
+	world_start(w);
+	world_pass(w, 5);
+	assert_true(w->proofs_read > 0);
+	append(w, "a.log", 20, MANY + 1);
+	world_restart(w);
+	world_pass(w, 5);
+	append(w, "a.log", MANY + 1, MANY + 10);
+	world_restart(w);
+	expect_once(w, MANY + 10, true);
+	/* The store has kept it through all of that. */
+	rewrite_by_edited(w, 20);
+	world_pass(w, 3);
+	assert_int_equal(w->seen[19], 2);
+	world_free(w);
+}
+
+static void
+t05_what_is_not_committed_is_proven_without_the_store(void **state)
+{
+	(void)state;
+	struct world *w = world_new("a.log");
+	append(w, "a.log", 0, MANY);
+	world_start(w);
+	w->uncommitted = true;
+	world_look(w);
+	rewrite(w, "a.log", 0, 20);
+	world_pass(w, 5);
+	append(w, "a.log", 20, MANY);
+	world_pass(w, 5);
+	w->uncommitted = false;
+	append(w, "a.log", MANY, MANY + 10);
+	world_pass(w, 5);
+	assert_int_equal(w->proofs_read, 0);
+	assert_int_equal(w->sightings, 10);
+	assert_int_equal(w->gaps, 0);
+	world_free(w);
+}
+
+static void
+t06_store_that_cannot_be_read_is_waited_for(void **state)
+{
+	(void)state;
+	struct world *w = begun("a.log");
+	w->proofs_fail = true;
+	rewrite(w, "a.log", 0, 20);
+	world_pass(w, 20);
+	expect_once(w, MANY, true);
+	w->proofs_fail = false;
+	world_pass(w, 5);
+	append(w, "a.log", 20, MANY + 10);
+	world_pass(w, 20);
+	expect_once(w, MANY + 10, true);
+	world_free(w);
+
+	w = begun("a.log");
+	w->proofs_fail = true;
+	rewrite_by_edited(w, 20);
+	world_pass(w, 20);
+	expect_once(w, MANY, true);
+	w->proofs_fail = false;
+	world_pass(w, 20);
+	assert_int_equal(w->seen[0], 2);
+	assert_int_equal(w->seen[19], 2);
+	world_free(w);
+}
+
+static void
+t07_but_not_without_end(void **state)
+{
+	(void)state;
+	struct world *w = begun("a.log");
+	w->proofs_fail = true;
+	rewrite_by_edited(w, 20);
+	world_pass(w, 200);
+	assert_int_equal(w->seen[0], 2);
+	assert_int_equal(w->seen[19], 2);
+	append(w, "a.log", MANY, MANY + 5);
+	world_pass(w, 2);
+	assert_int_equal(w->seen[MANY + 4], 1);
+	world_free(w);
+}
+
+static void
+t08_copy_beside_the_log_is_known(void **state)
+{
+	(void)state;
+	struct world *w = begun("*.log");
+	shell(w, "cp a.log b.log");
+	world_pass(w, 5);
+	append(w, "b.log", MANY, MANY + 1);
+	world_pass(w, 5);
+	expect_once(w, MANY + 1, true);
+	world_free(w);
+
+	/* Where the log is gone the store tells; while it cannot, nothing is decided. */
+	for (unsigned edited = 0; edited < 2; edited++) {
+		w = begun("*.log");
+		world_stop(w);
+		if (edited)
+			rewrite_by_edited(w, 26);
+		shell(w, "head -c 2700 a.log >b.log; rm a.log; touch -d '1 hour ago' b.log");
+		w->proofs_fail = true;
+		world_start(w);
+		world_pass(w, 10);
+		expect_once(w, MANY, true);
+		w->proofs_fail = false;
+		world_pass(w, 10);
+		assert_int_equal(w->seen[0], edited ? 2 : 1);
+		assert_true(w->proofs_read > 0);
+		world_free(w);
+	}
+}
+
+static void
+t09_hole_leaves_the_proof_as_it_is(void **state)
+{
+	(void)state;
+	struct world *w = begun("a.log");
+	shell(w, "truncate -s 1M a.log");
+	append(w, "a.log", MANY, MANY + 5);
+	world_pass(w, 3);
+	expect_once(w, MANY + 5, true);
+	rewrite(w, "a.log", 0, 20);
+	world_pass(w, 3);
+	expect_once(w, MANY + 5, true);
+	rewrite_by_edited(w, 30);
+	world_pass(w, 3);
+	assert_int_equal(w->seen[29], 2);
+	world_free(w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(t01_shorter_file_is_compared_with_what_the_store_has),
+		cmocka_unit_test(t02_file_that_differs_behind_its_first_lines_is_another),
+		cmocka_unit_test(t03_other_content_is_known_without_the_store),
+		cmocka_unit_test(t04_what_a_restart_restores_is_compared_too),
+		cmocka_unit_test(t05_what_is_not_committed_is_proven_without_the_store),
+		cmocka_unit_test(t06_store_that_cannot_be_read_is_waited_for),
+		cmocka_unit_test(t07_but_not_without_end),
+		cmocka_unit_test(t08_copy_beside_the_log_is_known),
+		cmocka_unit_test(t09_hole_leaves_the_proof_as_it_is),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
