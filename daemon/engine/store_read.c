@@ -121,6 +121,8 @@ store_read_site(struct store *store, const char *name, struct err *err)
 	store_bind_text(row, 1, name);
 	int code = sqlite3_step(row);
 	char *saved = code == SQLITE_ROW ? mem_text(column_text(row, 0)) : NULL;
+	if (code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM) /* no words for an alert */
+		log_fatal("store: out of memory");
 	if (code == SQLITE_DONE)
 		err_set(err, "store %s: holds no site %s", store->path, name);
 	else if (code != SQLITE_ROW)
