@@ -75,8 +75,11 @@ attempts_free(struct attempts *attempts)
 struct trouble *
 attempts_trouble(struct attempts *attempts, enum alert_kind kind)
 {
-	if (!attempts->trouble[kind])
+	if (!attempts->trouble[kind]) {
 		attempts->trouble[kind] = mem_new(sizeof *attempts->trouble[kind]);
+		attempts->trouble[kind]->incident.kind = kind;
+		attempts->trouble[kind]->incident.ended_at = TIME_NONE;
+	}
 	return attempts->trouble[kind];
 }
 
@@ -190,7 +193,6 @@ site_open(struct site *site, enum alert_kind kind, int64_t at, int64_t now, stru
 	struct trouble *trouble = attempts_trouble(site->attempts, kind);
 	if (before == trouble)
 		return;
-	trouble->incident.kind = kind;
 	begin(site, trouble, NULL, at, now, outcome);
 	if (!before)
 		return;

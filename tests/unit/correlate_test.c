@@ -396,6 +396,26 @@ t12_a_clock_that_jumps_wakes_nobody_for_good(void **unused)
 	bench_end(&bench);
 }
 
+static void
+check_trouble(void *owner, const struct site_view *view)
+{
+	(void)owner;
+	assert_int_equal(view->state, SITE_FAILING);
+	assert_null(view->incident);
+	assert_int_equal(view->trouble->kind, ALERT_SYNC_FAILING);
+	assert_int_equal(view->trouble->ended_at, TIME_NONE);
+}
+
+static void
+t13_trouble_in_the_making_is_of_its_kind(void **unused)
+{
+	(void)unused;
+	struct bench bench = bench_new();
+	see(&bench, "CM01", EVENT_ENROLL_FAILED, 0);
+	correlate_each(bench.correlate, check_trouble, NULL);
+	bench_end(&bench);
+}
+
 int
 main(void)
 {
@@ -412,6 +432,7 @@ main(void)
 		cmocka_unit_test(t10_what_cannot_be_read_again_stops_no_alert),
 		cmocka_unit_test(t11_a_site_at_rest_is_shown_whole_where_that_is_wanted),
 		cmocka_unit_test(t12_a_clock_that_jumps_wakes_nobody_for_good),
+		cmocka_unit_test(t13_trouble_in_the_making_is_of_its_kind),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
