@@ -95,8 +95,7 @@ find_by_name(struct follow *follow, struct generation *generation, const struct 
 static int
 find_object(struct follow *follow, struct generation *generation)
 {
-	struct object_key key = {.length = generation->position.object_length};
-	memcpy(key.byte, generation->position.object, OBJECT_KEY_MAX);
+	struct object_key key = generation_key(generation);
 	errno = ENOENT;
 	if (key.length == 0 || generation->position.packed)
 		return -1;

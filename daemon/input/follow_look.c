@@ -89,8 +89,7 @@ follow_gives_up(const struct follow *follow, const struct generation *generation
 static void
 forget_trouble(struct stream *stream)
 {
-	if (stream->seldom->trouble)
-		stream_seldom(stream)->trouble = 0;
+	stream_seldom(stream)->trouble = 0;
 	stream->told = false;
 }
 
@@ -164,8 +163,7 @@ follow_begin(struct follow *follow, struct stream *stream, const struct arrival 
 struct object_key
 follow_give_up_object(struct follow *follow, struct generation *generation, const char *why)
 {
-	struct object_key key = {.length = generation->position.object_length};
-	memcpy(key.byte, generation->position.object, OBJECT_KEY_MAX);
+	struct object_key key = generation_key(generation);
 	generation_close(follow, generation);
 	generation_lose_object(follow, generation);
 	generation->at_end = true;
@@ -282,8 +280,7 @@ differs_in_place(struct follow *follow, struct generation *generation)
 		return;
 	}
 	arrival.fd = generation_take_fd(follow, generation);
-	arrival.key.length = generation->position.object_length;
-	memcpy(arrival.key.byte, generation->position.object, OBJECT_KEY_MAX);
+	arrival.key = generation_key(generation);
 	follow_edited(follow, generation, &arrival);
 }
 
@@ -369,37 +366,39 @@ static void
 on_same_object(struct follow *follow, struct generation *generation, const struct object_look *look)
 {
 	const struct position *position = &generation->position;
+	struct stream *stream = generation->stream;
 	bool changed = !object_is_unchanged(&generation->seen, look);
 	bool doubted =
 		generation->shrunk || generation->seldom->doubted_since || !generation->proven;
 	if (!changed && !doubted && position->state == GENERATION_ACTIVE) {
 		generation->seen = *look;
-		bool waits =
-			look->size > 0 && generation_is_later(generation) && !generation->asked;
-		if (generation->fd >= 0 && (!generation->at_end || waits))
+		bool waits = generation_is_later(generation) && !generation->asked;
+		if (generation->fd >= 0 && (!generation->at_end || (waits && look->size > 0)))
 			follow_set_readable(follow, generation);
 		flush_partial(follow, generation);
 		return;
 	}
-	if (changed)
-		note_look(follow, generation, look);
 	if (look->size == 0 && position->size > 0) {
+		if (changed)
+			note_look(follow, generation, look);
 		generation->shrunk = true;
 		generation->at_end = true;
 		generation->partial = 0;
-		generation->stream->situation += changed;
-		generation->stream->siblings_due |= changed;
+		stream->situation += changed;
+		stream->siblings_due |= changed;
 		return;
 	}
-	struct stream *stream = generation->stream;
 	if (stream->seldom->trouble && follow->now < stream->seldom->retry_at) {
 		stream_set_busy(follow, stream);
 		return;
 	}
+	/* What cannot be opened is not seen yet: the next look finds it changed. */
 	if (!open_current(follow, generation, look))
 		return;
+	if (changed)
+		note_look(follow, generation, look);
 	if (look->size < position->offset || position->state == GENERATION_HELD || doubted ||
-		(changed && (generation->stream->siblings_due ||
+		(changed && (stream->siblings_due ||
 				    look->size <= position->offset + generation->partial)))
 		decide_in_place(follow, generation);
 	else

@@ -10,6 +10,7 @@
 #include "daemon/input/watch.h"
 
 #include <dirent.h>
+#include <string.h>
 
 /*
  * What the files of the follower share. Owners: generation.c has generations, their states, and
@@ -238,6 +239,14 @@ generation_has_object(const struct generation *generation)
 {
 	return generation->position.object_length > 0;
 }
+static inline struct object_key
+generation_key(const struct generation *generation)
+{
+	struct object_key key = {.length = generation->position.object_length};
+	memcpy(key.byte, generation->position.object, sizeof key.byte);
+	return key;
+}
+
 /* To change it: a struct of its own. */
 struct generation_seldom *
 generation_seldom(struct generation *generation);

@@ -1,5 +1,7 @@
 #include "tests/unit/follow_world.h"
 
+#include <sys/resource.h>
+
 /* Section A of the table of scenarios: rotation, deletion, links. */
 
 static struct world *
@@ -515,6 +517,37 @@ t25_writer_that_keeps_silent_leaves_the_follower_in_peace(void **state)
 	world_free(w);
 }
 
+static void
+t26_what_grew_when_it_could_not_be_opened_is_read_after_its_rotation(void **state)
+{
+	(void)state;
+	struct rlimit before, none;
+	struct world *w = world_new("*.log");
+	w->max_open = 1;
+	append(w, "a.log", 0, 10);
+	world_start(w);
+	world_look(w);
+	append(w, "b.log", 10, 20);
+	world_pass(w, 2);
+	expect_once(w, 20, true);
+	/* The one that is open may not be closed, and there is no room for another. */
+	shell(w, "rm b.log");
+	world_pass(w, 2);
+	append(w, "a.log", 20, 30);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	world_pass(w, 3);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	expect_once(w, 20, true);
+	shell(w, "mv a.log a.log.1");
+	append(w, "a.log", 30, 40);
+	world_pass(w, 5);
+	expect_once(w, 40, true);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -544,6 +577,8 @@ main(void)
 		cmocka_unit_test(t23_older_file_that_is_longer_is_no_copy_of_a_header),
 		cmocka_unit_test(t24_writer_of_a_file_that_stands_elsewhere_is_followed),
 		cmocka_unit_test(t25_writer_that_keeps_silent_leaves_the_follower_in_peace),
+		cmocka_unit_test(
+			t26_what_grew_when_it_could_not_be_opened_is_read_after_its_rotation),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
