@@ -11,7 +11,10 @@
 void
 engine_get_report(void *owner, struct report *report)
 {
-	const struct engine *engine = owner;
+	struct engine *engine = owner;
+	/* Whoever learned of a transition may ask for its history, which the store tells. */
+	if (engine->commit_at != TIME_NONE)
+		engine_end_turn(engine);
 	*report = (struct report){
 		.correlate = engine->correlate,
 		.inputs = engine->inputs,

@@ -193,13 +193,11 @@ end_turn(struct engine *engine, bool has_only_read)
 {
 	follow_clock(engine);
 	int64_t now = clock_wall();
-	/* Whoever learns of a transition may ask for its history: it is there. */
-	bool has_news = engine->outcome.transition_count > 0;
 	if (!engine->is_stopping)
 		engine_see_store(engine, clock_monotonic());
 	post_outcome(engine, now);
 	engine_post_alarms(engine, now);
-	if (!has_only_read || has_news || !may_wait(engine))
+	if (!has_only_read || !may_wait(engine))
 		commit(engine);
 	outbox_tick(engine->outbox, now, clock_monotonic());
 	upkeep_tick(engine->upkeep, engine_each_standing, engine, now, clock_monotonic());
