@@ -8,7 +8,7 @@
 #include <string.h>
 #include <uthash.h>
 
-enum { LEDGER_MAX = 1 << 16, LEDGER_CROWD = LEDGER_MAX / 8 };
+enum { LEDGER_MAX = 1 << 16, LEDGER_CROWD = LEDGER_MAX / 2 };
 
 struct place {
 	struct position position;

@@ -28,6 +28,10 @@ enum { STATUS_FILES = 1000 };
 #define HOLD_TIME (SECOND / 10)
 enum { HOLD_POSITIONS = 32, HOLD_CHUNKS = 64 };
 
+/* While there is more to read a batch grows for so long, and by so much (16 MiB of a file). */
+#define GROW_TIME (SECOND / 100)
+enum { GROW_SIGHTINGS = 256, GROW_CHUNKS = 4096 };
+
 /* A thread that shows no sign of life for so long hangs; if it worked so much meanwhile, not in the
  * kernel. */
 #define HANG_AFTER (30 * SECOND)
@@ -188,15 +192,30 @@ put(struct input *input, struct batch *batch)
 	return false;
 }
 
+/* No more than offsets and events: what may stand beside those of later turns. */
+static bool
+is_plain(const struct batch *batch)
+{
+	return batch->position_count <= HOLD_POSITIONS && !batch->forgotten_count &&
+	       !batch->active_site_count && !batch->backlog_ended_count && !batch->gap_count;
+}
+
 /* A file that is written to a thousand times a second need not wake the engine as often. */
 static bool
 may_hold(const struct input *input, int64_t now)
 {
 	const struct batch *batch = input->batch;
-	return now < input->begun_at + HOLD_TIME && batch->position_count <= HOLD_POSITIONS &&
-	       batch->ledger_count <= HOLD_CHUNKS && !batch->forgotten_count &&
-	       !batch->sighting_count && !batch->active_site_count && !batch->backlog_ended_count &&
-	       !batch->gap_count;
+	return now < input->begun_at + HOLD_TIME && is_plain(batch) &&
+	       batch->ledger_count <= HOLD_CHUNKS && !batch->sighting_count;
+}
+
+/* Each batch wakes the engine. */
+static bool
+may_grow(const struct input *input, int64_t now)
+{
+	const struct batch *batch = input->batch;
+	return now < input->begun_at + GROW_TIME && is_plain(batch) &&
+	       batch->ledger_count <= GROW_CHUNKS && batch->sighting_count <= GROW_SIGHTINGS;
 }
 
 static void
@@ -234,8 +253,8 @@ turn(struct input *input)
 	publish(input, clock_monotonic());
 	if (batch_is_empty(batch)) {
 		drop_batch(input);
-	} else if (!more && may_hold(input, now)) {
-		return false;
+	} else if (more ? may_grow(input, now) : may_hold(input, now)) {
+		return more;
 	} else if (put(input, batch)) {
 		input->batch = NULL;
 		input->serial++;
