@@ -27,7 +27,7 @@ begins_alike(const struct position *position, const struct beginning *beginning)
 /* All of the arrival stands in the generation's own file, or, where that is gone, was read in it;
  * *unsure where that cannot be told. */
 static bool
-is_within(struct follow *follow, const struct generation *generation, const struct arrival *arrival,
+is_within(struct follow *follow, struct generation *generation, const struct arrival *arrival,
 	bool *unsure)
 {
 	int fd = arrival->fd;

@@ -165,7 +165,7 @@ drain_find_old(struct follow *follow, struct generation *generation)
 
 /* What was empty when it was seen last proves nothing: a copy may have been written over it. */
 enum content_verdict
-drain_compare(struct follow *follow, const struct generation *generation, int fd,
+drain_compare(struct follow *follow, struct generation *generation, int fd,
 	const struct object_look *look)
 {
 	const struct position *position = &generation->position;

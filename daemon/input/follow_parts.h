@@ -65,6 +65,7 @@ struct generation_seldom {
 	uint64_t copied_until;	   /* so long a copy of it was seen; 0 for none */
 	uint64_t copied_from;	   /* its own size then; COPIED_BEFORE: before the start */
 	int64_t doubted_since;	   /* when its object was first seen to differ; 0 for not */
+	int64_t unproven_since;	   /* when its proof could first not be read; 0: it could since */
 	int64_t failing_since;	   /* when calls on it began to fail; 0 for not */
 	uint32_t failures;	   /* calls that failed since then */
 };
@@ -177,8 +178,7 @@ struct follow {
 	struct stream *ready;
 	struct generation *open;
 	size_t open_count, open_limit;
-	int spare_fd;			     /* given up while a folder is listed; -1 for none */
-	int64_t unproven_since, unproven_at; /* when a proof could first, and last, not be read */
+	int spare_fd;	  /* given up while a folder is listed; -1 for none */
 	int64_t short_at; /* of the last want of descriptors; TIME_NONE for none that stands */
 	struct generation **dirty;
 	size_t dirty_count;
@@ -275,11 +275,11 @@ generation_on_chunk(
 void
 generation_committed(struct follow *follow, uint64_t serial);
 enum content_verdict
-generation_compare(struct follow *follow, const struct generation *generation,
-	const struct content_source *source);
+generation_compare(
+	struct follow *follow, struct generation *generation, const struct content_source *source);
 
 enum content_verdict
-generation_verify(struct follow *follow, const struct generation *generation, int fd);
+generation_verify(struct follow *follow, struct generation *generation, int fd);
 bool
 stream_is_equal(struct stream *stream, int a, int b, uint64_t at, uint64_t n);
 
@@ -398,7 +398,7 @@ enum whereabouts
 drain_find_old(struct follow *follow, struct generation *generation);
 /* Compares what a rotated file holds now, of which `look` is a look, with what was read of it. */
 enum content_verdict
-drain_compare(struct follow *follow, const struct generation *generation, int fd,
+drain_compare(struct follow *follow, struct generation *generation, int fd,
 	const struct object_look *look);
 bool
 drain_prove(struct follow *follow, struct generation *generation);

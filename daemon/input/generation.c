@@ -383,17 +383,17 @@ read_ledger(struct follow *follow, const struct generation *generation, uint8_t 
 /* What differs does so without the store; all else waits for a store that cannot be read, but not
  * without end: then it counts so far as can be proven. */
 static bool
-is_proof_awaited(struct follow *follow)
+is_proof_awaited(const struct follow *follow, struct generation *generation)
 {
-	if (!follow->unproven_since || follow->now - follow->unproven_at > 2 * PROOF_WAIT)
-		follow->unproven_since = follow->now;
-	follow->unproven_at = follow->now;
-	return follow->now - follow->unproven_since < PROOF_WAIT;
+	struct generation_seldom *seldom = generation_seldom(generation);
+	if (!seldom->unproven_since)
+		seldom->unproven_since = follow->now;
+	return follow->now - seldom->unproven_since < PROOF_WAIT;
 }
 
 enum content_verdict
-generation_compare(struct follow *follow, const struct generation *generation,
-	const struct content_source *source)
+generation_compare(
+	struct follow *follow, struct generation *generation, const struct content_source *source)
 {
 	struct position position = generation->position;
 	uint8_t proof[PROOF_TAIL];
@@ -405,13 +405,14 @@ generation_compare(struct follow *follow, const struct generation *generation,
 	if (lacks && ok) {
 		position.proof = proof;
 		position.proof_length = PROOF_TAIL;
-		follow->unproven_since = 0;
+		if (generation->seldom->unproven_since)
+			generation_seldom(generation)->unproven_since = 0;
 	}
 	enum content_verdict verdict =
 		content_compare(source, &position, (struct content_ledger){entries, count});
 	int code = errno;
 	if (lacks && !ok && (verdict == CONTENT_BEGINNING || verdict == CONTENT_WHOLE) &&
-		is_proof_awaited(follow)) {
+		is_proof_awaited(follow, generation)) {
 		verdict = CONTENT_UNREADABLE;
 		code = EIO;
 	}
@@ -423,7 +424,7 @@ generation_compare(struct follow *follow, const struct generation *generation,
 
 /* A glance leaves open whether a shorter file is a beginning; the ledger knows. */
 enum content_verdict
-generation_verify(struct follow *follow, const struct generation *generation, int fd)
+generation_verify(struct follow *follow, struct generation *generation, int fd)
 {
 	enum content_verdict verdict = content_glance(fd, &generation->position);
 	generation->stream->unreadable |= verdict == CONTENT_UNREADABLE;

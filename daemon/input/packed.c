@@ -68,7 +68,7 @@ open_archive(int fd)
 }
 
 enum content_verdict
-packed_compare(struct follow *follow, const struct generation *generation, int fd, uint64_t *size)
+packed_compare(struct follow *follow, struct generation *generation, int fd, uint64_t *size)
 {
 	struct unpacked unpacked = {open_archive(fd), 0};
 	char bytes[LEDGER_CHUNK];

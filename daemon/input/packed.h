@@ -13,7 +13,7 @@ packed_is_named(const char *path);
 /* Compares what it holds with what the generation consumed; *size is that of all it holds where it
  * begins with that, as far as it can be read. fd is the compressed file. */
 enum content_verdict
-packed_compare(struct follow *follow, const struct generation *generation, int fd, uint64_t *size);
+packed_compare(struct follow *follow, struct generation *generation, int fd, uint64_t *size);
 
 /* Whether the compressed file and the plain one begin alike: as far as both go, or PACKED_ALIKE
  * bytes. */

@@ -164,6 +164,21 @@ t07_but_not_without_end(void **state)
 	world_pass(w, 2);
 	assert_int_equal(w->seen[MANY + 4], 1);
 	world_free(w);
+
+	/* Whether those of another file can be read or not. */
+	w = begun("*.log");
+	append(w, "b.log", MANY, 2 * MANY);
+	world_pass(w, 5);
+	w->proofs_fail = true;
+	rewrite_by_edited(w, 20);
+	for (unsigned i = 0; i < 10; i++) {
+		rewrite(w, "b.log", MANY, MANY + 20 + i);
+		world_pass(w, 20);
+	}
+	assert_true(w->proofs_read >= 5);
+	assert_int_equal(w->seen[0], 2);
+	assert_int_equal(w->seen[19], 2);
+	world_free(w);
 }
 
 static void
