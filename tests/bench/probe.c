@@ -4,11 +4,14 @@
  *   probe run COMMAND…                      one run: wall, user and system seconds, peak KiB; what
  *                                           the command prints is read and dropped
  *   probe first SOCKET COUNT SECONDS COMMAND…  starts a daemon, waits until COUNT datagrams came
- *   probe sync DIRECTORY COUNT              bare fdatasyncs of 4 KiB written in place
- *   probe latency COUNT GAP_US NAME {LOG SOCKET}…  appends pairs to each log in turn: from the
- * write of the second half to the datagram probe burst SOCKET COUNT NAME ROOT      a pair to each
- * of the first COUNT logs below ROOT probe pace LOG SOCKET SECONDS LINES NAME   LINES a second, a
- * thousand writes a second, ten pairs a second among them
+ *   probe latency COUNT GAP_US NAME DIRECTORY {LOG SOCKET}…
+ *                        appends pairs to each log in turn: from the write of the second half to
+ *                        the datagram; last a bare fdatasync in DIRECTORY, in the same rhythm
+ *   probe burst SOCKET COUNT NAME ROOT
+ *                        a pair to each of the first COUNT logs below ROOT
+ *   probe pace LOG SOCKET SECONDS LINES NAME [DIRECTORY]
+ *                        LINES a second, a thousand writes a second, ten pairs a second among
+ *                        them; a bare fdatasync in DIRECTORY for each datagram
  *
  * NAME begins the names of sites, so that none is used twice.
  */
@@ -207,39 +210,42 @@ first(const char *socket_path, int count, double limit, char **command)
 	return 0;
 }
 
-static double
-sync_once(int fd, char *page, off_t at)
-{
-	page[0]++;
-	if (pwrite(fd, page, 4096, at) != 4096)
-		fail("pwrite");
-	double start = now();
-	if (fdatasync(fd) != 0)
-		fail("fdatasync");
-	return now() - start;
-}
+/* Pages of a file that does not grow, written over one behind the other. */
+struct page_file {
+	int fd;
+	int next;
+	char page[4096];
+};
 
-static int
-bare_sync(const char *directory, int count)
+enum { PAGES = 64 };
+
+static void
+open_pages(struct page_file *file, const char *directory)
 {
-	static char page[4096];
 	char path[4096];
 	snprintf(path, sizeof path, "%s/sync", directory);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
+	file->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (file->fd < 0)
 		fail(path);
-	for (int i = 0; i < 64; i++)
-		if (pwrite(fd, page, sizeof page, i * 4096) != sizeof page)
-			fail(path);
-	fdatasync(fd);
-	printf("[");
-	for (int i = 0; i < count; i++) {
-		printf("%s%.1f", i ? ", " : "", sync_once(fd, page, i % 64 * 4096) * 1e6);
-		wait_until(now() + 0.002);
-	}
-	printf("]\n");
 	unlink(path);
-	return 0;
+	for (int i = 0; i < PAGES; i++)
+		if (pwrite(file->fd, file->page, sizeof file->page, i * 4096) != sizeof file->page)
+			fail(path);
+	fdatasync(file->fd);
+}
+
+/* Microseconds of the sync alone. */
+static double
+sync_once(struct page_file *file)
+{
+	off_t at = file->next++ % PAGES * (off_t)sizeof file->page;
+	file->page[0]++;
+	if (pwrite(file->fd, file->page, sizeof file->page, at) != sizeof file->page)
+		fail("pwrite");
+	double start = now();
+	if (fdatasync(file->fd) != 0)
+		fail("fdatasync");
+	return (now() - start) * 1e6;
 }
 
 /* From the write of the second half until the datagram that names the site; NaN where none came. */
@@ -257,32 +263,42 @@ time_pair(int log, int socket_fd, const char *name, int i)
 	return -1;
 }
 
-static int
-latency(int count, int gap, const char *name, int targets, char **target)
+static void
+print_list(const char *before, const double *value, int count, const char *behind)
 {
+	printf("%s[", before);
+	for (int i = 0; i < count; i++)
+		printf("%s%.1f", i ? ", " : "", value[i]);
+	printf("]%s", behind);
+}
+
+static int
+latency(int count, int gap, const char *name, const char *directory, int targets, char **target)
+{
+	static struct page_file pages;
 	int log[8], socket_fd[8];
 	for (int k = 0; k < targets; k++) {
 		log[k] = open_log(target[2 * k]);
 		socket_fd[k] = listen_at(target[2 * k + 1]);
 	}
+	open_pages(&pages, directory);
 	wait_for_go();
-	double *taken = calloc((size_t)(count * targets), sizeof *taken);
+	double *taken = calloc((size_t)(count * (targets + 1)), sizeof *taken);
 	for (int i = 0; i < count; i++) {
-		for (int k = 0; k < targets; k++) {
-			append_to(log[k], FIRST, name, i);
+		for (int k = 0; k <= targets; k++) {
+			if (k < targets)
+				append_to(log[k], FIRST, name, i);
+			else
+				sync_once(&pages);
 			wait_until(now() + gap * 1e-6);
-			taken[k * count + i] = time_pair(log[k], socket_fd[k], name, i);
+			taken[k * count + i] = k < targets
+						       ? time_pair(log[k], socket_fd[k], name, i)
+						       : sync_once(&pages);
 			wait_until(now() + gap * 1e-6);
 		}
 	}
-	printf("[");
-	for (int k = 0; k < targets; k++) {
-		printf("%s[", k ? ", " : "");
-		for (int i = 0; i < count; i++)
-			printf("%s%.1f", i ? ", " : "", taken[k * count + i]);
-		printf("]");
-	}
-	printf("]\n");
+	for (int k = 0; k <= targets; k++)
+		print_list(k ? ", " : "[", taken + k * count, count, k < targets ? "" : "]\n");
 	free(taken);
 	return 0;
 }
@@ -344,6 +360,7 @@ burst(const char *socket_path, int count, const char *name, const char *root)
 struct pace {
 	int log, socket_fd, lines, seconds;
 	const char *name;
+	const char *directory; /* NULL: no syncs */
 };
 
 /* Writes on time whatever happens: what is late is written at once. */
@@ -374,7 +391,11 @@ keep(const struct pace *pace)
 {
 	int pairs = pace->seconds * 10;
 	double *sent = shared((size_t)pairs * sizeof *sent);
-	double *came = calloc((size_t)pairs, sizeof *came);
+	double *came = calloc((size_t)pairs * 2, sizeof *came), *synced = came + pairs;
+	static struct page_file pages;
+	int syncs = 0;
+	if (pace->directory)
+		open_pages(&pages, pace->directory);
 	wait_for_go();
 	double start = now() + 0.1;
 	pid_t writer = fork();
@@ -390,13 +411,15 @@ keep(const struct pace *pace)
 		if (i >= 0 && i < pairs && came[i] == 0) {
 			came[i] = now();
 			got++;
+			if (pace->directory)
+				synced[syncs++] = sync_once(&pages);
 		}
 	}
 	waitpid(writer, NULL, 0);
-	printf("[");
 	for (int i = 0; i < pairs; i++)
-		printf("%s%.1f", i ? ", " : "", came[i] ? (came[i] - sent[i]) * 1e6 : -1);
-	printf("]\n");
+		came[i] = came[i] ? (came[i] - sent[i]) * 1e6 : -1;
+	print_list("[", came, pairs, ", ");
+	print_list("", synced, syncs, "]\n");
 	free(came);
 	return 0;
 }
@@ -409,14 +432,13 @@ main(int argc, char **argv)
 		return run(argv + 2);
 	if (strcmp(verb, "first") == 0 && argc > 5)
 		return first(argv[2], atoi(argv[3]), atof(argv[4]), argv + 5);
-	if (strcmp(verb, "sync") == 0 && argc == 4)
-		return bare_sync(argv[2], atoi(argv[3]));
-	if (strcmp(verb, "latency") == 0 && argc > 6 && argc < 5 + 2 * 8 + 1)
-		return latency(atoi(argv[2]), atoi(argv[3]), argv[4], (argc - 5) / 2, argv + 5);
+	if (strcmp(verb, "latency") == 0 && argc > 7 && argc < 6 + 2 * 8 + 1)
+		return latency(
+			atoi(argv[2]), atoi(argv[3]), argv[4], argv[5], (argc - 6) / 2, argv + 6);
 	if (strcmp(verb, "burst") == 0 && argc == 6)
 		return burst(argv[2], atoi(argv[3]), argv[4], argv[5]);
-	if (strcmp(verb, "pace") == 0 && argc == 7)
+	if (strcmp(verb, "pace") == 0 && (argc == 7 || argc == 8))
 		return keep(&(struct pace){open_log(argv[2]), listen_at(argv[3]), atoi(argv[5]),
-			atoi(argv[4]), argv[6]});
+			atoi(argv[4]), argv[6], argv[7]});
 	return 64;
 }

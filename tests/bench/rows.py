@@ -169,7 +169,7 @@ def is_idle(programs):
 
 
 def latencies(bench, kinds, count, gap):
-    """One log and one socket each; microseconds by program."""
+    """One log and one socket each; microseconds by program, last of bare syncs between them."""
     programs, arguments = [], []
     for kind in kinds:
         directory = bench.fresh(kind.name)
@@ -177,7 +177,7 @@ def latencies(bench, kinds, count, gap):
         os.makedirs(os.path.join(root, "CM"))
         programs.append(kind(directory, root, os.path.join(directory, "s")))
         arguments += [os.path.join(root, "CM", LOG), programs[-1].socket]
-    listening = Listening("latency", count, gap, bench.name("L"), *arguments)
+    listening = Listening("latency", count, gap, bench.name("L"), bench.directory, *arguments)
     try:
         start_all(programs)
         wait_until(lambda: is_idle(programs), 20)
@@ -191,11 +191,10 @@ def latency(bench):
     row = "append to syslog datagram, durable"
     ours, floor, sync = [], [], []
     for _ in range(bench.rounds):
-        sync += probe("sync", bench.directory, 100)
         taken = latencies(bench, (Aiwatch, Floor), 100, 5000)
         ours += taken[0]
         floor += taken[1]
-        sync += probe("sync", bench.directory, 100)
+        sync += taken[2]
     goal = (median(floor) + median(sync)) / 1000 + 0.1
     note = f"floor {median(floor) / 1000:.3f} ms, fdatasync {median(sync) / 1000:.3f} ms"
     yield Figure(row, "median; goal: floor + fdatasync + 0.1 ms", median(ours) / 1000, "ms", goal, note)
@@ -299,20 +298,20 @@ def burst(bench):
 def rate(bench):
     row, seconds = "50,000 lines/s into one file", 10
     used, lags = {}, {}
-    sync = probe("sync", bench.directory, 200)
     for kind in (Aiwatch, Floor):
         directory = bench.fresh(kind.name)
         root = os.path.join(directory, "logs")
         os.makedirs(os.path.join(root, "CM"))
         program = kind(directory, root, os.path.join(directory, "s"))
+        syncs = [bench.directory] if kind is Floor else []
         listening = Listening("pace", os.path.join(root, "CM", LOG), program.socket, seconds, 50000,
-                              bench.name("R"))
+                              bench.name("R"), *syncs)
         try:
             program.start()
             time.sleep(1)
             wait_until(lambda: is_idle([program]), 20)
             before = cpu_seconds(program.pid)
-            lags[kind] = listening.go()
+            lags[kind], sync = listening.go()
             used[kind] = (cpu_seconds(program.pid) - before) / seconds * 100
         finally:
             listening.close()
