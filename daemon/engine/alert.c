@@ -128,6 +128,7 @@ resolution_from_name(const char *name, enum resolution *resolution)
 /* Both texts of an evidence, one behind the other. */
 struct shared_texts {
 	unsigned references;
+	unsigned left_at;
 	char bytes[];
 };
 
@@ -175,6 +176,18 @@ evidence_share(struct evidence *evidence)
 	evidence_set_texts(evidence, file, text);
 	free(file);
 	free(text);
+}
+
+void
+evidence_leave_at(struct evidence *evidence, unsigned place)
+{
+	evidence->shared->left_at = place;
+}
+
+unsigned
+evidence_left_at(const struct evidence *evidence)
+{
+	return evidence->shared ? evidence->shared->left_at : 0;
 }
 
 void

@@ -124,6 +124,14 @@ evidence_share(struct evidence *evidence);
 /* Copies these to there, in place of none. */
 void
 evidence_set_texts(struct evidence *evidence, const char *file, const char *text);
+/*
+ * Texts that were left behind: "" is set for them, and they stand elsewhere in this place, from 1;
+ * 0 for not. Copies have the place in common too. The evidence has texts that can be shared.
+ */
+void
+evidence_leave_at(struct evidence *evidence, unsigned place);
+unsigned
+evidence_left_at(const struct evidence *evidence);
 
 /*
  * Adds a line to the evidence of one trouble, taking it over; *line is emptied. Where all is full,

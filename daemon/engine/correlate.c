@@ -212,11 +212,14 @@ find_or_add(struct correlate *correlate, const char *site)
 	return row ? row : add(correlate, site_new(site));
 }
 
-/* The site to change, with all that it said. */
+/* The site to change, with all that it said, where that can be read. */
 static struct site *
 wake(struct correlate *correlate, struct row *row)
 {
-	return roster_recall(correlate->roster, roster_wake(correlate->roster, row));
+	struct err unimportant = ERR_INIT;
+	struct site *site = roster_wake(correlate->roster, row);
+	roster_recall(correlate->roster, site, &unimportant);
+	return site;
 }
 
 /* Notes that the file's first look holds the site's alerts back. */
@@ -367,15 +370,23 @@ correlate_silence(struct correlate *correlate, const char *site, int64_t until, 
 }
 
 char *
-correlate_save(const struct correlate *correlate, const char *site)
+correlate_save(const struct correlate *correlate, const char *name, struct err *err)
 {
-	struct row *row = roster_find(correlate->roster, site);
-	if (!row)
+	struct row *row = roster_find(correlate->roster, name);
+	if (!row) {
+		err_set(err, "site %s is not known", name);
 		return NULL;
-	struct site *whole = roster_recall(correlate->roster, roster_peek(row));
-	char *saved = site_save(whole);
-	roster_unpeek(row, whole);
+	}
+	struct site *site = roster_peek(row);
+	char *saved = roster_recall(correlate->roster, site, err) ? site_save(site) : NULL;
+	roster_unpeek(row, site);
 	return saved;
+}
+
+bool
+correlate_recall(const struct correlate *correlate, struct incident *incident, struct err *err)
+{
+	return roster_recall_incident(correlate->roster, incident, err);
 }
 
 bool
@@ -409,11 +420,12 @@ each(const struct correlate *correlate, bool (*wants)(const void *owner, const c
 	struct row **rows = roster_sort(correlate->roster);
 	for (size_t i = 0; i < correlate->roster->rows.count; i++) {
 		struct site_view view;
+		struct err unimportant = ERR_INIT;
 		if (wants && !wants(owner, rows[i]->name))
 			continue;
 		struct site *site = roster_peek(rows[i]);
 		if (wants)
-			roster_recall(correlate->roster, site);
+			roster_recall(correlate->roster, site, &unimportant);
 		site_get_view(site, &view);
 		visit(owner, &view);
 		roster_unpeek(rows[i], site);
@@ -442,9 +454,10 @@ correlate_each_standing(const struct correlate *correlate, int64_t now,
 {
 	size_t place = 0, count = 0;
 	for (struct row *row; (row = roster_next(correlate->roster, &place));) {
+		struct err unimportant = ERR_INIT;
 		struct site *site = roster_peek(row);
 		if (site_has_standing(site) && count++ < CORRELATE_STANDING)
-			roster_recall(correlate->roster, site);
+			roster_recall(correlate->roster, site, &unimportant);
 		site_each_standing(site, now, visit, owner);
 		roster_unpeek(row, site);
 	}

@@ -145,23 +145,31 @@ int64_t
 correlate_silenced_until(const struct correlate *correlate, const char *site);
 
 /*
- * A site's saved form, one line of JSON to be freed (NULL where there is no such site), and back.
+ * A site's saved form, one line of JSON to be freed, and back. NULL with a sentence where there is
+ * no such site, or what it said before it rested cannot be read now: then it cannot be stored yet.
  * Load overwrites; false with a sentence where the form is not one.
  */
 char *
-correlate_save(const struct correlate *correlate, const char *site);
+correlate_save(const struct correlate *correlate, const char *site, struct err *err);
 bool
 correlate_load(struct correlate *correlate, const char *saved, struct err *err);
 
 /*
  * Where sites that were stored may rest (correlate_rest): `read` gives the saved form of the site
- * that was stored last, to be freed, or NULL with a sentence. It is asked for it when something
- * happens to a site at rest, or all that is known of it is wanted; where it fails, this is logged
- * once and the site goes on, with empty texts in its evidence. Before the first load.
+ * that was stored last, to be freed, or NULL with a sentence, whose code is ENOENT where there is
+ * none. It is asked for it when something happens to a site at rest, or all that is known of it is
+ * wanted; where it fails, this is logged once and the site goes on, with empty texts in its
+ * evidence, until it is asked again, at the latest before the site is stored. Before the first
+ * load.
  */
 void
 correlate_set_reading(struct correlate *correlate,
 	char *(*read)(void *owner, const char *site, struct err *err), void *owner);
+
+/* Gives the incident, which such a site brought about, the texts that were not read then: before it
+ * is stored. False with a sentence where they cannot be read now. */
+bool
+correlate_recall(const struct correlate *correlate, struct incident *incident, struct err *err);
 
 /* All that was saved, and no change is unsaved, is stored: where more than `most` sites are awake,
  * all that can go to rest. Nothing is to be noticed of it but memory. */

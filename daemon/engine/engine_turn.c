@@ -136,6 +136,19 @@ store_worked(struct engine *engine)
 	engine->store_retry_at = 0;
 }
 
+static bool
+store_all(struct engine *engine, struct err *err)
+{
+	struct changes changes = {0};
+	if (!pending_collect(engine->pending, engine->correlate, &changes, err))
+		return false;
+	outbox_collect(engine->outbox, &changes);
+	/* What was written only for its bulk would be read again: none of it has been said. */
+	bool has_history = changes.incident_count > 0 && !pending_is_crowded(engine->pending);
+	bool durable = engine->owes_sync || has_history || changes.posting_count > 0;
+	return store_commit(engine->store, &changes, durable, err);
+}
+
 /* One transaction with all that waits. While the store is in trouble only its timer tries again. */
 static void
 commit(struct engine *engine)
@@ -150,14 +163,8 @@ commit(struct engine *engine)
 		outbox_saved(engine->outbox, false);
 		return;
 	}
-	struct changes changes = {0};
 	struct err err = ERR_INIT;
-	pending_collect(engine->pending, engine->correlate, &changes);
-	outbox_collect(engine->outbox, &changes);
-	/* What was written only for its bulk would be read again: none of it has been said. */
-	bool has_history = changes.incident_count > 0 && !pending_is_crowded(engine->pending);
-	bool durable = engine->owes_sync || has_history || changes.posting_count > 0;
-	bool stored = store_commit(engine->store, &changes, durable, &err);
+	bool stored = store_all(engine, &err);
 	if (stored) {
 		pending_saved(engine->pending);
 		correlate_rest(engine->correlate, SITES_AWAKE);

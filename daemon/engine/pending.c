@@ -265,8 +265,9 @@ collect_source(struct source *source, struct input_changes *changes)
 	};
 }
 
-static void
-collect_sites(struct pending *pending, const struct correlate *correlate, struct changes *changes)
+static bool
+collect_sites(struct pending *pending, const struct correlate *correlate, struct changes *changes,
+	struct err *err)
 {
 	size_t count = 0;
 	pending->saved =
@@ -274,31 +275,45 @@ collect_sites(struct pending *pending, const struct correlate *correlate, struct
 	struct name *name, *next;
 	HASH_ITER (hh, pending->sites, name, next) {
 		free(name->saved);
-		name->saved = correlate_save(correlate, name->text);
-		if (name->saved)
-			pending->saved[count++] = (struct saved_site){name->text, name->saved};
+		name->saved = correlate_save(correlate, name->text, err);
+		if (!name->saved)
+			return false;
+		pending->saved[count++] = (struct saved_site){name->text, name->saved};
 	}
 	changes->sites = pending->saved;
 	changes->site_count = count;
+	return true;
 }
 
-void
-pending_collect(struct pending *pending, const struct correlate *correlate, struct changes *changes)
+static bool
+collect_incidents(struct pending *pending, const struct correlate *correlate,
+	struct changes *changes, struct err *err)
+{
+	size_t count = 0;
+	pending->incidents = mem_grow(
+		pending->incidents, HASH_COUNT(pending->troubles), sizeof *pending->incidents);
+	struct trouble *trouble, *next;
+	HASH_ITER (hh, pending->troubles, trouble, next) {
+		if (!correlate_recall(correlate, &trouble->incident, err))
+			return false;
+		pending->incidents[count++] = &trouble->incident;
+	}
+	changes->incidents = pending->incidents;
+	changes->incident_count = count;
+	return true;
+}
+
+bool
+pending_collect(struct pending *pending, const struct correlate *correlate, struct changes *changes,
+	struct err *err)
 {
 	pending->inputs = mem_grow(pending->inputs, pending->source_count, sizeof *pending->inputs);
 	for (size_t i = 0; i < pending->source_count; i++)
 		collect_source(&pending->sources[i], &pending->inputs[i]);
 	changes->inputs = pending->inputs;
 	changes->input_count = pending->source_count;
-	collect_sites(pending, correlate, changes);
-	size_t count = 0;
-	pending->incidents = mem_grow(
-		pending->incidents, HASH_COUNT(pending->troubles), sizeof *pending->incidents);
-	struct trouble *trouble, *next;
-	HASH_ITER (hh, pending->troubles, trouble, next)
-		pending->incidents[count++] = &trouble->incident;
-	changes->incidents = pending->incidents;
-	changes->incident_count = count;
+	return collect_sites(pending, correlate, changes, err) &&
+	       collect_incidents(pending, correlate, changes, err);
 }
 
 void

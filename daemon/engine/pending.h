@@ -39,11 +39,12 @@ pending_is_empty(const struct pending *pending);
 
 /*
  * Fills the arrays of `changes` that are pending's own, borrowed until the next call; `correlate`
- * gives the sites' saved forms as they are now.
+ * gives the sites' saved forms as they are now. False with a sentence where one cannot be had now:
+ * then nothing of all that waits may be stored, for offsets and states go together.
  */
-void
-pending_collect(
-	struct pending *pending, const struct correlate *correlate, struct changes *changes);
+bool
+pending_collect(struct pending *pending, const struct correlate *correlate, struct changes *changes,
+	struct err *err);
 
 /* What pending_collect gave is in the store: forgets it, and tells the inputs. */
 void

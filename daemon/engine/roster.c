@@ -3,6 +3,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,23 +109,48 @@ roster_wake(struct roster *roster, struct row *row)
 	return site;
 }
 
-struct site *
-roster_recall(struct roster *roster, struct site *site)
+static void
+note_recall(struct roster *roster, bool ok, const struct err *err)
 {
-	struct err err = ERR_INIT;
-	if (!site_is_bare(site))
-		return site;
-	char *saved = roster->read(roster->read_owner, site_key(site), &err);
-	bool ok = site_recall(site, saved, &err);
 	if (!ok && !roster->read_fails)
 		log_error("the lines behind an alert cannot be read again, it goes on without"
 			  " their text: %s",
-			err.text);
+			err->text);
 	else if (ok && roster->read_fails)
 		log_notice("the lines behind alerts can be read again");
 	roster->read_fails = !ok;
+}
+
+/* What is stored of the site, to be freed, NULL where nothing is; false where it cannot be read. */
+static bool
+read_stored(struct roster *roster, const char *site, char **saved, struct err *err)
+{
+	*saved = roster->read(roster->read_owner, site, err);
+	return *saved || err->code == ENOENT;
+}
+
+bool
+roster_recall(struct roster *roster, struct site *site, struct err *err)
+{
+	char *saved;
+	if (!site_is_bare(site))
+		return true;
+	bool is_read = read_stored(roster, site_key(site), &saved, err);
+	note_recall(roster, is_read && site_recall(site, saved, err), err);
 	free(saved);
-	return site;
+	return is_read;
+}
+
+bool
+roster_recall_incident(struct roster *roster, struct incident *incident, struct err *err)
+{
+	char *saved;
+	if (!incident_is_bare(incident))
+		return true;
+	bool is_read = read_stored(roster, incident->site, &saved, err);
+	note_recall(roster, is_read && incident_recall(incident, saved, err), err);
+	free(saved);
+	return is_read;
 }
 
 /* False where the site holds something back. */

@@ -65,9 +65,14 @@ roster_unpeek(const struct row *row, struct site *site);
 struct site *
 roster_wake(struct roster *roster, struct row *row);
 
-/* Takes up the texts that the site left behind, where it is bare; returns it. */
-struct site *
-roster_recall(struct roster *roster, struct site *site);
+/*
+ * Takes up the texts that the site, or an incident of one, left behind; of what is not bare there
+ * are none. False with a sentence where they cannot be read now: then it stays bare.
+ */
+bool
+roster_recall(struct roster *roster, struct site *site, struct err *err);
+bool
+roster_recall_incident(struct roster *roster, struct incident *incident, struct err *err);
 
 /* The row was woken or added last, and is stored as it stands, texts at least: it may rest. */
 void

@@ -76,8 +76,9 @@ site_load(const char *saved, struct err *err);
  * A site at rest takes a quarter of the memory: all that decides, packed, without the texts of its
  * evidence and the advice of rules, which are in its saved form too. site_rest takes the site over;
  * NULL, and nothing done, while it holds something back. The form is freed by free, and has no
- * name. site_wake makes the site anew, bare where it has such texts: nobody may hear of them then,
- * nor save it, before site_recall has taken them from the saved form.
+ * name. site_wake makes the site anew, bare where it has such texts: it may be changed and spoken
+ * of without them, not saved nor kept in history before site_recall and incident_recall have taken
+ * them from the saved form, which stays as it was until then.
  */
 struct resting_site;
 
@@ -87,14 +88,18 @@ struct site *
 site_wake(const struct resting_site *resting, const char *name);
 bool
 site_is_bare(const struct site *site);
+bool
+incident_is_bare(const struct incident *incident); /* one that a bare site brought about */
 
 /*
- * Nothing is done where the site is not bare. False with a sentence where the saved form is not
- * one, or not of these lines; where it is NULL err has the sentence. Then the site goes on with ""
- * for what could not be had.
+ * Nothing is done to what is not bare, and nothing is bare behind it. False with a sentence where
+ * the saved form is not one, or not of these lines; where it is NULL err has the sentence. Then ""
+ * stays for what could not be had.
  */
 bool
 site_recall(struct site *site, const char *saved, struct err *err);
+bool
+incident_recall(struct incident *incident, const char *saved, struct err *err);
 
 /* The machine as a table for people and for the golden file. */
 void

@@ -241,8 +241,10 @@ note_cause(struct trouble *trouble, enum alert_kind kind, const struct sighting 
 	if (sighting->cause)
 		site_replace_text(
 			&trouble->incident.cause, bounded_text(sighting->cause, CAUSE_TEXT_MAX));
-	if (sighting->cause || sighting->advice)
-		site_replace_text(&trouble->advice, mem_text(sighting->advice));
+	if (!sighting->cause && !sighting->advice)
+		return;
+	site_replace_text(&trouble->advice, mem_text(sighting->advice));
+	trouble->lacks_advice = false;
 }
 
 static void

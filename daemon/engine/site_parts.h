@@ -34,6 +34,7 @@ struct trouble {
 	struct incident incident;
 	char *advice; /* of the rule, NULL for the default */
 	struct saying saying;
+	bool lacks_advice; /* it is only in the saved form */
 };
 
 /* All that a site remembers while it is neither unknown nor healthy. NULL is a trouble of which

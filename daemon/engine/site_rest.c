@@ -12,7 +12,8 @@
  * write to, or to read from. It is never kept over a restart, so it has no version.
  *
  *  1. What was packed is unpacked as it was, but for those texts: evidence has "" for both, advice
- *     is NULL, until site_recall.
+ *     is NULL, until site_recall. Each knows where it stood in what is stored: lines that come
+ *     before that take no other's texts.
  *  2. Evidence that shared its texts shares them again, so that saved forms stay the same.
  */
 struct resting_site {
@@ -94,16 +95,19 @@ pack_text(struct packing *packing, char **text)
 	pack_bytes(packing, *text, n - 1);
 }
 
+/* `place` counts the lines, then the evidence of each trouble. */
 static void
-pack_evidence(struct packing *packing, struct evidence *evidence)
+pack_evidence(struct packing *packing, struct evidence *evidence, size_t place)
 {
 	evidence->event = (enum event_kind)pack_number(packing, evidence->event);
 	evidence->time = pack_record(packing, evidence->time);
 	evidence->read_at = pack_clock(packing, evidence->read_at);
 	evidence->offset = pack_number(packing, evidence->offset);
 	pack_bytes(packing, evidence->digest, sizeof evidence->digest);
-	if (!packing->out)
-		evidence_set_texts(evidence, "", "");
+	if (packing->out)
+		return;
+	evidence_set_texts(evidence, "", "");
+	evidence_leave_at(evidence, (unsigned)place + 1);
 }
 
 /* 0 is no line, 1 one of its own, from 2 on the one in an earlier place. */
@@ -128,7 +132,7 @@ pack_line(struct packing *packing, struct attempts *attempts, size_t place)
 		(*at)->references = 1;
 	}
 	struct line *line = *at;
-	pack_evidence(packing, &line->evidence);
+	pack_evidence(packing, &line->evidence, place);
 	line->backlog = pack_flag(packing, line->backlog);
 	line->taken = pack_flag(packing, line->taken);
 	line->kind = (enum alert_kind)pack_number(packing, line->kind);
@@ -140,6 +144,7 @@ static void
 pack_evidence_list(struct packing *packing, struct attempts *attempts, struct incident *incident)
 {
 	size_t count = pack_number(packing, incident->evidence_count);
+	size_t first = LINE_PLACES + incident->kind * EVIDENCE_MAX;
 	struct evidence *list =
 		packing->out ? incident->evidence : incident_evidence(incident, count);
 	incident->evidence_count = count;
@@ -149,7 +154,7 @@ pack_evidence_list(struct packing *packing, struct attempts *attempts, struct in
 			place = attempts_find_line(attempts, &list[i]);
 		place = pack_number(packing, place);
 		if (place == LINE_PLACES)
-			pack_evidence(packing, &list[i]);
+			pack_evidence(packing, &list[i], first + i);
 		else if (!packing->out)
 			evidence_copy(&(*attempts_line(attempts, place))->evidence, &list[i]);
 	}
@@ -187,6 +192,7 @@ pack_trouble(struct packing *packing, struct site *site, struct trouble **place)
 	saying->acked = pack_flag(packing, saying->acked);
 	saying->reminders = pack_number(packing, saying->reminders);
 	saying->said_at = pack_clock(packing, saying->said_at);
+	(*place)->lacks_advice = !packing->out;
 }
 
 static void
@@ -258,61 +264,121 @@ site_is_bare(const struct site *site)
 	return site->is_bare;
 }
 
-/* Times of reading may have been shifted since it was stored. */
-static bool
-recall_evidence(struct evidence *evidence, const struct evidence *stored)
+bool
+incident_is_bare(const struct incident *incident)
 {
-	if (evidence->event != stored->event || evidence->time != stored->time ||
-		evidence->offset != stored->offset ||
-		memcmp(evidence->digest, stored->digest, sizeof evidence->digest) != 0)
+	for (size_t i = 0; i < incident->evidence_count; i++) {
+		if (evidence_left_at(&incident->evidence[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What stands in a place; NULL for nothing. */
+static const struct evidence *
+evidence_at(const struct site *site, size_t place)
+{
+	if (!site || !site->attempts || place >= LINE_PLACES + TROUBLES * EVIDENCE_MAX)
+		return NULL;
+	if (place < LINE_PLACES) {
+		const struct line *line = *attempts_line(site->attempts, place);
+		return line ? &line->evidence : NULL;
+	}
+	size_t kind = (place - LINE_PLACES) / EVIDENCE_MAX;
+	size_t i = (place - LINE_PLACES) % EVIDENCE_MAX;
+	const struct trouble *trouble = site->attempts->trouble[kind];
+	return trouble && i < trouble->incident.evidence_count ? &trouble->incident.evidence[i]
+							       : NULL;
+}
+
+/* Times of reading may have been shifted since it was stored. False where its texts are lost. */
+static bool
+recall_evidence(struct evidence *evidence, const struct site *stored)
+{
+	unsigned place = evidence_left_at(evidence);
+	const struct evidence *from = place ? evidence_at(stored, place - 1) : NULL;
+	if (!place)
+		return true;
+	if (!from || evidence->event != from->event || evidence->time != from->time ||
+		evidence->offset != from->offset ||
+		memcmp(evidence->digest, from->digest, sizeof evidence->digest) != 0) {
+		evidence_leave_at(evidence, 0);
 		return false;
+	}
 	struct evidence bare = *evidence;
-	evidence_copy(stored, evidence);
+	evidence_copy(from, evidence);
 	evidence->read_at = bare.read_at;
 	evidence_fini(&bare);
 	return true;
 }
 
 static bool
-recall_line(struct line *line, const struct line *stored)
+recall_list(struct evidence *list, size_t count, const struct site *stored)
 {
-	return line ? stored && recall_evidence(&line->evidence, &stored->evidence) : !stored;
+	bool ok = true;
+	for (size_t i = 0; i < count; i++)
+		ok = recall_evidence(&list[i], stored) && ok;
+	return ok;
 }
 
 static bool
-recall_trouble(struct trouble *trouble, const struct trouble *stored)
+recall_trouble(struct trouble *trouble, enum alert_kind kind, const struct site *stored)
 {
-	size_t count = trouble ? trouble->incident.evidence_count : 0;
-	if (count != (stored ? stored->incident.evidence_count : 0))
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		if (!recall_evidence(&trouble->incident.evidence[i], &stored->incident.evidence[i]))
-			return false;
+	const struct trouble *from =
+		stored && stored->attempts ? stored->attempts->trouble[kind] : NULL;
+	if (trouble->lacks_advice && from)
+		site_replace_text(&trouble->advice, mem_text(from->advice));
+	trouble->lacks_advice = false;
+	return recall_list(trouble->incident.evidence, trouble->incident.evidence_count, stored);
+}
+
+static bool
+recall_attempts(struct attempts *attempts, const struct site *stored)
+{
+	bool ok = true;
+	for (size_t i = 0; i < LINE_PLACES; i++) {
+		struct line *line = *attempts_line(attempts, i);
+		ok = (!line || recall_evidence(&line->evidence, stored)) && ok;
 	}
-	if (trouble && stored)
-		site_replace_text(&trouble->advice, mem_text(stored->advice));
-	return true;
+	for (int i = 0; i < TROUBLES; i++) {
+		struct trouble *trouble = attempts->trouble[i];
+		ok = (!trouble || recall_trouble(trouble, (enum alert_kind)i, stored)) && ok;
+	}
+	return ok;
 }
 
+/* Frees what was stored. */
 static bool
-recall_attempts(struct attempts *attempts, struct attempts *stored)
+end_recall(bool ok, const char *site, struct site *stored, struct err *err)
 {
-	bool ok = stored != NULL;
-	for (size_t i = 0; i < LINE_PLACES && ok; i++)
-		ok = recall_line(*attempts_line(attempts, i), *attempts_line(stored, i));
-	for (size_t i = 0; i < TROUBLES && ok; i++)
-		ok = recall_trouble(attempts->trouble[i], stored->trouble[i]);
+	if (!ok && stored)
+		err_set(err, "what is saved of site %s tells of other lines", site);
+	site_free(stored);
 	return ok;
 }
 
 bool
 site_recall(struct site *site, const char *saved, struct err *err)
 {
-	struct site *stored = saved && site->is_bare ? site_load(saved, err) : NULL;
-	bool ok = !site->is_bare || (stored && recall_attempts(site->attempts, stored->attempts));
+	if (!site->is_bare)
+		return true;
+	struct site *stored = saved ? site_load(saved, err) : NULL;
+	bool ok = stored != NULL;
+	if (site->attempts)
+		ok = recall_attempts(site->attempts, stored) && ok;
+	for (size_t i = 0; i < site->kept_count; i++)
+		ok = recall_list(site->kept[i].evidence, site->kept[i].evidence_count, stored) &&
+		     ok;
 	site->is_bare = false;
-	if (!ok && stored)
-		err_set(err, "what is saved of site %s tells of other lines", site->name);
-	site_free(stored);
-	return ok;
+	return end_recall(ok, site->name, stored, err);
+}
+
+bool
+incident_recall(struct incident *incident, const char *saved, struct err *err)
+{
+	if (!incident_is_bare(incident))
+		return true;
+	struct site *stored = saved ? site_load(saved, err) : NULL;
+	bool ok = recall_list(incident->evidence, incident->evidence_count, stored) && stored;
+	return end_recall(ok, incident->site, stored, err);
 }

@@ -126,7 +126,8 @@ store_each_position(struct store *store, const char *input,
 bool
 store_each_site(struct store *store, void (*visit)(void *owner, const char *saved), void *owner,
 	struct err *err);
-/* One site's, to be freed; NULL with a sentence where there is none, or it cannot be read. */
+/* One site's, to be freed. NULL with a sentence where there is none, with the code ENOENT, or where
+ * it cannot be read. */
 char *
 store_read_site(struct store *store, const char *name, struct err *err);
 bool

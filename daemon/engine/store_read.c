@@ -127,6 +127,8 @@ store_read_site(struct store *store, const char *name, struct err *err)
 		err_set(err, "store %s: holds no site %s", store->path, name);
 	else if (code != SQLITE_ROW)
 		store_sql_fail(store, "cannot be read", err);
+	if (code == SQLITE_DONE)
+		err->code = ENOENT;
 	sqlite3_reset(row);
 	return saved;
 }

@@ -248,14 +248,23 @@ read_stored(void *owner, const char *site, struct err *err)
 	return mem_text(stored);
 }
 
+static char *
+save(const struct correlate *correlate, const char *site)
+{
+	struct err err = ERR_INIT;
+	char *saved = correlate_save(correlate, site, &err);
+	assert_non_null(saved);
+	return saved;
+}
+
 /* Nothing is to be noticed of a rest, and nothing of a look at who rests. */
 static void
 rest(struct correlate *correlate)
 {
 	free(stored);
-	stored = correlate_save(correlate, "CM01");
+	stored = save(correlate, "CM01");
 	correlate_rest(correlate, 0);
-	char *again = correlate_save(correlate, "CM01");
+	char *again = save(correlate, "CM01");
 	assert_string_equal(stored, again);
 	free(again);
 }
@@ -265,9 +274,7 @@ reload(struct correlate **correlate, int64_t now)
 {
 	struct err err = ERR_INIT;
 	struct outcome outcome = OUTCOME_INIT;
-	char *saved = correlate_save(*correlate, "CM01");
-	if (!saved)
-		return;
+	char *saved = save(*correlate, "CM01");
 	correlate_free(*correlate);
 	*correlate = correlate_new(&OPTIONS);
 	correlate_set_reading(*correlate, read_stored, NULL);

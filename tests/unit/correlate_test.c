@@ -56,6 +56,15 @@ see(struct bench *bench, const char *site, enum event_kind event, int64_t after)
 	correlate_sighting(bench->correlate, &sighting, &bench->outcome);
 }
 
+static char *
+save(const struct correlate *correlate, const char *site)
+{
+	struct err err = ERR_INIT;
+	char *saved = correlate_save(correlate, site, &err);
+	assert_non_null(saved);
+	return saved;
+}
+
 static void
 t01_two_lines_of_one_attempt_make_one_alert(void **unused)
 {
@@ -186,16 +195,17 @@ t06_saved_sites_come_back_as_they_were(void **unused)
 	static const char *const SITE[] = {"CM01", "CM02", "CM03"};
 	struct correlate *other = correlate_new(&OPTIONS);
 	for (size_t i = 0; i < COUNT(SITE); i++) {
-		char *saved = correlate_save(bench.correlate, SITE[i]);
+		char *saved = save(bench.correlate, SITE[i]);
 		assert_null(strchr(saved, '\n'));
 		assert_true(correlate_load(other, saved, &err));
 		assert_true(correlate_load(other, saved, &err));
-		char *again = correlate_save(other, SITE[i]);
+		char *again = save(other, SITE[i]);
 		assert_string_equal(saved, again);
 		free(again);
 		free(saved);
 	}
-	assert_null(correlate_save(other, "CM04"));
+	assert_null(correlate_save(other, "CM04", &err));
+	assert_string_equal(err.text, "site CM04 is not known");
 	correlate_free(other);
 	bench_end(&bench);
 }
@@ -207,7 +217,7 @@ t07_other_forms_are_refused_with_a_sentence(void **unused)
 	struct bench bench = bench_new();
 	struct err err = ERR_INIT;
 	see(&bench, "CM01", EVENT_SYNC_FORBIDDEN, 0);
-	char *saved = correlate_save(bench.correlate, "CM01");
+	char *saved = save(bench.correlate, "CM01");
 	static const struct wrong {
 		const char *what, *with, *sentence;
 	} WRONG[] = {
@@ -270,7 +280,7 @@ see_pair_and_rest(struct bench *bench, char **saved)
 	correlate_set_reading(bench->correlate, read_saved, saved);
 	see(bench, "CM01", EVENT_ENROLL_REJECTED, 0);
 	see(bench, "CM01", EVENT_SYNC_FORBIDDEN, SECOND);
-	*saved = correlate_save(bench->correlate, "CM01");
+	*saved = save(bench->correlate, "CM01");
 	correlate_rest(bench->correlate, 1);
 	correlate_rest(bench->correlate, 0);
 }
@@ -315,7 +325,7 @@ t10_what_cannot_be_read_again_stops_no_alert(void **unused)
 			free(saved);
 			other.offset = 700;
 			see(&other, "CM01", EVENT_SYNC_FORBIDDEN, SECOND);
-			saved = correlate_save(other.correlate, "CM01");
+			saved = save(other.correlate, "CM01");
 		}
 		see(&bench, "CM01", EVENT_SYNC_SUCCEEDED, MINUTE);
 		assert_int_equal(bench.outcome.alert_count, 2);
@@ -330,6 +340,75 @@ t10_what_cannot_be_read_again_stops_no_alert(void **unused)
 		bench_end(&bench);
 		bench_end(&other);
 	}
+}
+
+/*
+ * Its row cannot be read while it is woken: nothing is stored of it then, and once it can be, all
+ * is stored as if the site had never rested.
+ */
+static void
+t14_what_cannot_be_read_now_is_read_before_it_is_stored(void **unused)
+{
+	(void)unused;
+	struct err err = ERR_INIT;
+	struct bench bench = bench_new(), awake = bench_new();
+	char *saved = NULL;
+	see_pair_and_rest(&bench, &saved);
+	char *row = saved;
+	saved = NULL;
+	see(&bench, "CM01", EVENT_ENROLL_REJECTED, HOUR);
+	see(&bench, "CM01", EVENT_SYNC_SUCCEEDED, 2 * HOUR);
+	see(&bench, "CM01", EVENT_SYNC_FORBIDDEN, 3 * HOUR);
+	see(&awake, "CM01", EVENT_ENROLL_REJECTED, 0);
+	see(&awake, "CM01", EVENT_SYNC_FORBIDDEN, SECOND);
+	see(&awake, "CM01", EVENT_ENROLL_REJECTED, HOUR);
+	see(&awake, "CM01", EVENT_SYNC_SUCCEEDED, 2 * HOUR);
+	see(&awake, "CM01", EVENT_SYNC_FORBIDDEN, 3 * HOUR);
+	struct incident *over = &bench.outcome.incidents[0];
+	assert_true(over->ended_at != TIME_NONE);
+	assert_null(correlate_save(bench.correlate, "CM01", &err));
+	assert_string_equal(err.text, "the disk of CM01 has gone");
+	assert_false(correlate_recall(bench.correlate, over, &err));
+	saved = row;
+	assert_true(correlate_recall(bench.correlate, over, &err));
+	assert_int_equal(over->evidence_count, 3);
+	for (size_t i = 0; i < over->evidence_count; i++) {
+		assert_string_equal(over->evidence[i].text, "a line");
+		assert_string_equal(over->evidence[i].file, "/log/AIUpdateSvc.log");
+	}
+	char *stored = save(bench.correlate, "CM01"), *wanted = save(awake.correlate, "CM01");
+	assert_string_equal(stored, wanted);
+	free(stored);
+	free(wanted);
+	free(saved);
+	bench_end(&bench);
+	bench_end(&awake);
+}
+
+/* So it is where nothing happened but activity, or a jump of the clock. */
+static void
+t15_a_row_stays_while_it_cannot_be_read(void **unused)
+{
+	(void)unused;
+	struct err err = ERR_INIT;
+	struct bench bench = bench_new();
+	struct correlate_options options = OPTIONS;
+	char *saved = NULL;
+	options.silent_after = DAY;
+	correlate_configure(bench.correlate, &options);
+	see_pair_and_rest(&bench, &saved);
+	char *row = saved;
+	saved = NULL;
+	correlate_shift(bench.correlate, DAY, &bench.outcome);
+	assert_null(correlate_save(bench.correlate, "CM01", &err));
+	correlate_activity(bench.correlate, "CM01", START + DAY + HOUR, &bench.outcome);
+	assert_null(correlate_save(bench.correlate, "CM01", &err));
+	saved = row;
+	char *stored = save(bench.correlate, "CM01");
+	assert_non_null(strstr(stored, "a line"));
+	free(stored);
+	free(saved);
+	bench_end(&bench);
 }
 
 struct told {
@@ -388,7 +467,7 @@ t12_a_clock_that_jumps_wakes_nobody_for_good(void **unused)
 	int64_t due = correlate_next_due(bench.correlate);
 	correlate_shift(bench.correlate, DAY, &bench.outcome);
 	assert_int_equal(correlate_next_due(bench.correlate), due + DAY);
-	char *shifted = correlate_save(bench.correlate, "CM01");
+	char *shifted = save(bench.correlate, "CM01");
 	assert_string_not_equal(saved, shifted);
 	assert_non_null(strstr(shifted, "a line"));
 	free(shifted);
@@ -433,6 +512,8 @@ main(void)
 		cmocka_unit_test(t11_a_site_at_rest_is_shown_whole_where_that_is_wanted),
 		cmocka_unit_test(t12_a_clock_that_jumps_wakes_nobody_for_good),
 		cmocka_unit_test(t13_trouble_in_the_making_is_of_its_kind),
+		cmocka_unit_test(t14_what_cannot_be_read_now_is_read_before_it_is_stored),
+		cmocka_unit_test(t15_a_row_stays_while_it_cannot_be_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

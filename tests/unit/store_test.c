@@ -133,6 +133,7 @@ t01_a_new_directory_is_made_and_kept(void **state)
 	free(saved);
 	assert_null(store_read_site(store, "CM02", &err));
 	assert_non_null(strstr(err.text, "aiwatch.db: holds no site CM02"));
+	assert_int_equal(err.code, ENOENT);
 	store_close(store);
 	store_close(NULL);
 	directory[end] = '\0';

@@ -25,12 +25,14 @@ enum { WORDS_MAX = 16, IDS_MAX = 256, SITES_MAX = 16, HISTORY_MAX = 256 };
 /* How a trace is run. */
 enum way {
 	AS_IT_STANDS,
-	WITH_LOADS, /* save and load behind every line */
-	WITH_RESTS, /* what changed is stored behind every call, and all sites go to rest */
+	WITH_LOADS,    /* save and load behind every line */
+	WITH_RESTS,    /* what changed is stored behind every call, and all sites go to rest */
+	WITH_FAILURES, /* the same behind every third; what is stored can be read only then */
 	WAYS,
 };
 
-static const char *const WAY_NAME[WAYS] = {"as it stands", "with loads", "with rests"};
+static const char *const WAY_NAME[WAYS] = {
+	"as it stands", "with loads", "with rests", "with failures"};
 
 struct run {
 	struct correlate_options options;
@@ -43,12 +45,16 @@ struct run {
 	char *names[SITES_MAX]; /* of the sites, and what was saved of each */
 	char *saved[SITES_MAX];
 	char *stored[SITES_MAX]; /* where sites rest: what they are recalled from */
+	bool changed[SITES_MAX]; /* since it was stored */
+	int calls;		 /* since then */
+	bool cannot_read;	 /* what is stored */
 	size_t site_count;
 	struct incident history[HISTORY_MAX];
 	size_t history_count;
 	enum way way;
 	bool once;
 	struct buf documents;  /* all bytes that anybody gets */
+	struct buf incidents;  /* all bytes that go into history */
 	struct rules *rules;   /* the shipped ones */
 	struct reader *reader; /* and what reads service lines by them */
 	struct reader_state state;
@@ -140,7 +146,7 @@ note_history(struct run *run, const struct incident *incident)
 }
 
 static void
-note_documents(struct run *run, const struct outcome *outcome)
+note_documents(struct run *run, struct outcome *outcome)
 {
 	for (size_t i = 0; i < outcome->alert_count; i++) {
 		char *document = alert_to_json(&outcome->alerts[i], "host", NULL, 0);
@@ -148,12 +154,14 @@ note_documents(struct run *run, const struct outcome *outcome)
 		free(document);
 	}
 	for (size_t i = 0; i < outcome->incident_count; i++) {
-		const struct incident *incident = &outcome->incidents[i];
-		buf_format(&run->documents, "%s", incident->id);
+		struct err err = ERR_INIT;
+		struct incident *incident = &outcome->incidents[i];
+		assert_true(correlate_recall(run->correlate, incident, &err));
+		buf_format(&run->incidents, "%s", incident->id);
 		for (size_t k = 0; k < incident->evidence_count; k++)
-			buf_format(&run->documents, " %s: %s", incident->evidence[k].file,
+			buf_format(&run->incidents, " %s: %s", incident->evidence[k].file,
 				incident->evidence[k].text);
-		buf_add_text(&run->documents, "\n");
+		buf_add_text(&run->incidents, "\n");
 	}
 }
 
@@ -162,31 +170,44 @@ read_stored(void *owner, const char *site, struct err *err)
 {
 	const struct run *run = owner;
 	for (size_t i = 0; i < run->site_count; i++) {
-		if (strcmp(run->names[i], site) == 0 && run->stored[i])
+		if (strcmp(run->names[i], site) == 0 && run->stored[i] && !run->cannot_read)
 			return mem_text(run->stored[i]);
 	}
-	err_set(err, "no site %s is stored", site);
+	err_set(err, "the disk of %s has gone", site);
 	return NULL;
 }
 
 /* All sites go to rest, and are saved then as they were before. */
 static void
-store(struct run *run, const struct outcome *outcome)
+store(struct run *run)
+{
+	struct err err = ERR_INIT;
+	for (size_t i = 0; i < run->site_count; i++) {
+		if (!run->changed[i])
+			continue;
+		char *saved = correlate_save(run->correlate, run->names[i], &err);
+		assert_non_null(saved);
+		free(run->stored[i]);
+		run->stored[i] = saved;
+		run->changed[i] = false;
+	}
+	correlate_rest(run->correlate, 0);
+	for (size_t i = 0; i < run->site_count; i++) {
+		char *saved = correlate_save(run->correlate, run->names[i], &err);
+		if (saved)
+			assert_string_equal(saved, run->stored[i]);
+		free(saved);
+	}
+}
+
+static void
+note_changes(struct run *run, const struct outcome *outcome)
 {
 	for (size_t i = 0; i < outcome->site_count; i++) {
 		size_t at = 0;
 		while (strcmp(run->names[at], outcome->sites[i]) != 0)
 			at++;
-		char *saved = correlate_save(run->correlate, run->names[at]);
-		free(run->stored[at]);
-		run->stored[at] = saved;
-	}
-	correlate_rest(run->correlate, 0);
-	for (size_t i = 0; i < run->site_count; i++) {
-		char *saved = correlate_save(run->correlate, run->names[i]);
-		if (saved)
-			assert_string_equal(saved, run->stored[i]);
-		free(saved);
+		run->changed[at] = true;
 	}
 }
 
@@ -194,9 +215,12 @@ store(struct run *run, const struct outcome *outcome)
 static void
 flush(struct run *run, struct outcome *outcome)
 {
+	run->cannot_read = false;
 	note_documents(run, outcome);
-	if (run->way == WITH_RESTS)
-		store(run, outcome);
+	note_changes(run, outcome);
+	if (run->way == WITH_RESTS || (run->way == WITH_FAILURES && ++run->calls % 3 == 0))
+		store(run);
+	run->cannot_read = run->way == WITH_FAILURES;
 	for (size_t i = 0; i < outcome->transition_count; i++) {
 		const struct transition *transition = &outcome->transitions[i];
 		buf_format(&run->out, "  %s: %s -> %s (%s) at ", transition->site,
@@ -241,10 +265,14 @@ know_site(struct run *run, const char *site)
 static void
 save(struct run *run)
 {
+	struct err err = ERR_INIT;
+	bool cannot_read = run->cannot_read;
+	run->cannot_read = false;
 	for (size_t i = 0; i < run->site_count; i++) {
 		free(run->saved[i]);
-		run->saved[i] = correlate_save(run->correlate, run->names[i]);
+		run->saved[i] = correlate_save(run->correlate, run->names[i], &err);
 	}
+	run->cannot_read = cannot_read;
 }
 
 static void
@@ -253,8 +281,9 @@ crash(struct run *run)
 	struct err err = ERR_INIT;
 	correlate_free(run->correlate);
 	run->correlate = correlate_new(&run->options);
-	if (run->way == WITH_RESTS)
+	if (run->way >= WITH_RESTS)
 		correlate_set_reading(run->correlate, read_stored, run);
+	memset(run->changed, 0, sizeof run->changed);
 	for (size_t i = 0; i < run->site_count; i++) {
 		free(run->stored[i]);
 		run->stored[i] = mem_text(run->saved[i]);
@@ -634,7 +663,7 @@ run_init(struct run *run, const char *where, enum way way)
 		.now = START,
 	};
 	run->correlate = correlate_new(&run->options);
-	if (way == WITH_RESTS)
+	if (way >= WITH_RESTS)
 		correlate_set_reading(run->correlate, read_stored, run);
 	open_reader(run);
 }
@@ -647,6 +676,7 @@ run_fini(struct run *run)
 	correlate_free(run->correlate);
 	buf_fini(&run->out);
 	buf_fini(&run->documents);
+	buf_fini(&run->incidents);
 	for (size_t i = 0; i < run->site_count; i++) {
 		free(run->names[i]);
 		free(run->saved[i]);
@@ -722,8 +752,10 @@ check_trace(const char *path)
 		run_init(&other, path, way);
 		run_trace(&other, path);
 		compare(expect_path, expected, &other.out, WAY_NAME[way]);
-		if (run.documents.n)
+		if (run.documents.n && way != WITH_FAILURES)
 			compare(path, run.documents.p, &other.documents, WAY_NAME[way]);
+		if (run.incidents.n)
+			compare(path, run.incidents.p, &other.incidents, WAY_NAME[way]);
 		run_fini(&other);
 	}
 	run_fini(&run);
