@@ -5,13 +5,15 @@
 #include <sys/types.h>
 
 /*
- * Reads a file from where it stands to its end by a thread of its own, a few blocks ahead of who
- * searches them: with a warm cache, copying the bytes takes as long as all the rest. Each block has
- * `slack` bytes of room in front, for what was left of the one before.
+ * Reads a regular file from where it stands to its end, a few blocks ahead of who searches them, by
+ * a thread of its own and by the searcher while it would wait for that: with a warm cache, copying
+ * the bytes takes longer than all the rest. Each block has `slack` bytes of room in front, for what
+ * was left of the one before.
  */
 struct scan_ahead;
 
-/* NULL where no thread can be had. The descriptor is borrowed until scan_ahead_stop. */
+/* NULL where no thread can be had. The descriptor is borrowed until scan_ahead_stop; where it
+ * stands does not change. */
 struct scan_ahead *
 scan_ahead_start(int fd, size_t block, size_t slack);
 void

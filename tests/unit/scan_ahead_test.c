@@ -80,6 +80,32 @@ t03_a_failure_comes_as_read_tells_it(void **state)
 	close(fd);
 }
 
+/* Blocks behind the last are asked for before it is known to be the last. */
+static void
+t04_what_is_added_behind_the_end_comes_too(void **state)
+{
+	(void)state;
+	char all[SIZE] = {0}, *bytes;
+	int fd = file_of(all);
+	struct scan_ahead *ahead = scan_ahead_start(fd, BLOCK, SLACK);
+	assert_non_null(ahead);
+	for (int i = 0; i < SIZE / BLOCK; i++)
+		assert_int_equal(scan_ahead_next(ahead, &bytes), BLOCK);
+	assert_int_equal(scan_ahead_next(ahead, &bytes), SIZE % BLOCK);
+	memset(all, 'x', SIZE);
+	assert_int_equal(pwrite(fd, all, SIZE, SIZE), SIZE);
+	size_t added = 0;
+	ssize_t got;
+	while ((got = scan_ahead_next(ahead, &bytes)) > 0) {
+		assert_memory_equal(bytes, all, (size_t)got);
+		added += (size_t)got;
+	}
+	assert_int_equal(got, 0);
+	assert_int_equal(added, SIZE);
+	scan_ahead_stop(ahead);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -87,6 +113,7 @@ main(void)
 		cmocka_unit_test(t01_all_bytes_come_in_order_with_room_in_front),
 		cmocka_unit_test(t02_it_stops_wherever_it_is),
 		cmocka_unit_test(t03_a_failure_comes_as_read_tells_it),
+		cmocka_unit_test(t04_what_is_added_behind_the_end_comes_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
