@@ -89,7 +89,7 @@ is_copy_of_live(struct follow *follow, struct generation *generation, int fd, ui
 	/* An editor writes beside the log what it renames over it then. */
 	if (verdict == CONTENT_DIFFERS)
 		return generation == stream_current(generation->stream) &&
-		       content_is_edited(fd, &generation->position);
+		       generation_is_edited(generation, fd);
 	if (generation->shrunk || generation->position.state == GENERATION_HELD)
 		return generation->position.offset > 0;
 	if (generation->position.state == GENERATION_DONE && size > generation->position.offset)

@@ -1,3 +1,4 @@
+#include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/input/copy.h"
 #include "daemon/input/follow_parts.h"
@@ -52,6 +53,29 @@ is_beginning(const struct generation *generation, const struct arrival *arrival)
 		generation->stream, generation->fd, arrival->fd, 0, arrival->look.size);
 }
 
+/* Edited before the last bytes that were read (sed -i, a scrubber): another life, begun there.
+ * Where these cannot be read now, false with errno, and the stream knows. */
+bool
+arrival_edited(struct follow *follow, struct generation *generation, const struct arrival *arrival)
+{
+	struct position *old = &generation->position, skipped = {.offset = 0};
+	if (!content_skip(&skipped, arrival->fd, old->offset)) {
+		generation->stream->unreadable = true;
+		position_free_proof(&skipped);
+		return false;
+	}
+	follow_give_up_object(follow, generation, "edited");
+	generation_enter(follow, generation, GENERATION_DONE, "read to its end");
+	old->size = old->offset;
+	struct generation *edited = follow_begin(follow, generation->stream, arrival);
+	position_move_consumed(&skipped, &edited->position);
+	log_info("%s: was edited, and goes on at %llu", old->path, (unsigned long long)old->offset);
+	edited->position.reader = old->reader;
+	edited->position.backlog_until = old->backlog_until;
+	old->backlog_until = 0;
+	return true;
+}
+
 /* Whether the arrival is another copy of what the generation read, whose object is gone. */
 static bool
 takes_over(struct follow *follow, struct generation *generation, const struct arrival *arrival,
@@ -77,10 +101,8 @@ takes_over(struct follow *follow, struct generation *generation, const struct ar
 		return true;
 	}
 	if (verdict == CONTENT_DIFFERS && is_newest && has_rest(generation, arrival) &&
-		content_is_edited(arrival->fd, position)) {
-		follow_edited(follow, generation, arrival);
-		return true;
-	}
+		generation_is_edited(generation, arrival->fd))
+		return arrival_edited(follow, generation, arrival);
 	return false;
 }
 

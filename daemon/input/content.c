@@ -206,14 +206,18 @@ content_glance(int fd, const struct position *position)
 	return content_is_anchored(position, bytes) ? CONTENT_WHOLE : CONTENT_DIFFERS;
 }
 
-bool
-content_is_edited(int fd, const struct position *position)
+enum content_verdict
+content_find_anchor(int fd, const struct position *position)
 {
 	uint8_t bytes[LEDGER_CHUNK];
 	size_t n = position->anchor_length;
-	return position->offset > n &&
-	       object_read(fd, bytes, n, position->offset - n) == (ssize_t)n &&
-	       content_is_anchored(position, bytes);
+	if (position->offset <= n)
+		return CONTENT_DIFFERS;
+	ssize_t got = object_read(fd, bytes, n, position->offset - n);
+	if (got < 0)
+		return CONTENT_UNREADABLE;
+	return (size_t)got == n && content_is_anchored(position, bytes) ? CONTENT_WHOLE
+									: CONTENT_DIFFERS;
 }
 
 void

@@ -43,9 +43,10 @@ content_compare(const struct content_source *source, const struct position *posi
 enum content_verdict
 content_glance(int fd, const struct position *position);
 
-/* Whether only bytes before the anchor are others: something was edited in what was read. */
-bool
-content_is_edited(int fd, const struct position *position);
+/* Of what differs: whole where only bytes before the anchor do, for something was edited in what
+ * was read; differs, or unreadable. */
+enum content_verdict
+content_find_anchor(int fd, const struct position *position);
 
 /* Whether `bytes`, the anchor_length bytes before the offset, are those that were consumed. */
 bool

@@ -202,23 +202,6 @@ follow_rewritten(struct follow *follow, struct generation *generation)
 		stream_set_due(follow, stream);
 }
 
-/* Edited before the last bytes that were read (sed -i, a scrubber): another life, begun there. */
-void
-follow_edited(struct follow *follow, struct generation *generation, const struct arrival *arrival)
-{
-	struct position *old = &generation->position;
-	follow_give_up_object(follow, generation, "edited");
-	generation_enter(follow, generation, GENERATION_DONE, "read to its end");
-	old->size = old->offset;
-	struct generation *edited = follow_begin(follow, generation->stream, arrival);
-	if (!content_skip(&edited->position, edited->fd, old->offset))
-		return;
-	log_info("%s: was edited, and goes on at %llu", old->path, (unsigned long long)old->offset);
-	edited->position.reader = old->reader;
-	edited->position.backlog_until = old->backlog_until;
-	old->backlog_until = 0;
-}
-
 void
 follow_go_on(struct follow *follow, struct generation *generation)
 {
@@ -275,13 +258,22 @@ static void
 differs_in_place(struct follow *follow, struct generation *generation)
 {
 	struct arrival arrival = {.look = generation->seen, .fd = -1};
-	if (!content_is_edited(generation->fd, &generation->position)) {
+	enum content_verdict end = content_find_anchor(generation->fd, &generation->position);
+	if (end == CONTENT_UNREADABLE) {
+		follow_failed(follow, generation, errno);
+		return;
+	}
+	if (end == CONTENT_DIFFERS) {
 		follow_rewritten(follow, generation);
 		return;
 	}
 	arrival.fd = generation_take_fd(follow, generation);
 	arrival.key = generation_key(generation);
-	follow_edited(follow, generation, &arrival);
+	if (arrival_edited(follow, generation, &arrival))
+		return;
+	int code = errno;
+	generation_set_fd(follow, generation, arrival.fd);
+	follow_failed(follow, generation, code);
 }
 
 /* Where a sibling that begins like it parts from it, that one is older: it is read first. */

@@ -280,6 +280,10 @@ generation_compare(
 
 enum content_verdict
 generation_verify(struct follow *follow, struct generation *generation, int fd);
+/* Of what differs: only before its last bytes, which can be read. Where they cannot, false, and the
+ * stream knows. */
+bool
+generation_is_edited(struct generation *generation, int fd);
 bool
 stream_is_equal(struct stream *stream, int a, int b, uint64_t at, uint64_t n);
 
@@ -385,6 +389,8 @@ struct arrival {
 /* arrival.c */
 void
 arrival_take(struct follow *follow, struct stream *stream, struct arrival *arrival);
+bool
+arrival_edited(struct follow *follow, struct generation *generation, const struct arrival *arrival);
 
 /* drain.c */
 enum whereabouts {
@@ -423,8 +429,6 @@ struct generation *
 follow_begin(struct follow *follow, struct stream *stream, const struct arrival *arrival);
 struct object_key
 follow_give_up_object(struct follow *follow, struct generation *generation, const char *why);
-void
-follow_edited(struct follow *follow, struct generation *generation, const struct arrival *arrival);
 void
 follow_go_on(struct follow *follow, struct generation *generation);
 void

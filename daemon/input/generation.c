@@ -434,6 +434,14 @@ generation_verify(struct follow *follow, struct generation *generation, int fd)
 	return generation_compare(follow, generation, &source);
 }
 
+bool
+generation_is_edited(struct generation *generation, int fd)
+{
+	enum content_verdict verdict = content_find_anchor(fd, &generation->position);
+	generation->stream->unreadable |= verdict == CONTENT_UNREADABLE;
+	return verdict == CONTENT_WHOLE;
+}
+
 /* Where they cannot be read, false, and the stream knows. */
 bool
 stream_is_equal(struct stream *stream, int a, int b, uint64_t at, uint64_t n)

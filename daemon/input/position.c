@@ -59,6 +59,20 @@ position_reserve_proof(struct position *position, uint64_t offset)
 	position->proof_length = (uint16_t)length;
 }
 
+void
+position_move_consumed(struct position *from, struct position *to)
+{
+	to->offset = from->offset;
+	to->head_length = from->head_length;
+	to->head = from->head;
+	to->anchor_length = from->anchor_length;
+	to->anchor = from->anchor;
+	to->proof_length = from->proof_length;
+	to->proof = from->proof;
+	memcpy(to->proof_tail, from->proof_tail, sizeof to->proof_tail);
+	from->proof_length = 0;
+}
+
 static uint16_t
 beginning(const uint8_t *bytes, size_t i)
 {

@@ -97,6 +97,10 @@ position_lacks_proof(const struct position *position)
 void
 position_drop_proof(struct position *position);
 
+/* What was consumed, and what proves it, becomes that of another which consumed nothing. */
+void
+position_move_consumed(struct position *from, struct position *to);
+
 /* Whether the first n bytes, n at most PROOF_RAW and the offset, can be those that were consumed.
  */
 bool

@@ -1,8 +1,28 @@
 #include "tests/unit/follow_world.h"
 
+#include <errno.h>
+#include <sys/syscall.h>
+
 /* What proves a file's beginning is let go once the store has it, and asked of the store then. */
 
 enum { MANY = 200 }; /* lines, which are more than PROOF_STEPS bytes */
+
+/* So many reads of an anchor succeed, and of the beginning that an edited log skips; then they
+ * fail, until it is negative. */
+static int reads_left = -1;
+
+ssize_t
+pread64(int fd, void *bytes, size_t n, off64_t at)
+{
+	bool is_anchor = n == LEDGER_CHUNK && at % LEDGER_CHUNK != 0;
+	bool is_proof = n == PROOF_STEPS && at == 0;
+	if (reads_left == 0 && (is_anchor || is_proof)) {
+		errno = EIO;
+		return -1;
+	}
+	reads_left -= reads_left > 0 && (is_anchor || is_proof);
+	return syscall(SYS_pread64, fd, bytes, n, at);
+}
 
 static struct world *
 begun(const char *glob)
@@ -230,6 +250,34 @@ t09_hole_leaves_the_proof_as_it_is(void **state)
 	world_free(w);
 }
 
+/* In place, as another object, and beside the log. */
+static void
+t10_what_cannot_be_read_is_not_taken_for_other_content(void **state)
+{
+	(void)state;
+	static const char *const EDIT[] = {
+		"dd if=/dev/zero of=a.log bs=1 count=3 conv=notrunc status=none",
+		"sed -i 1s/Asset/ASSET/ a.log",
+		"sed 1s/Asset/ASSET/ a.log >a.log.new",
+	};
+	for (size_t i = 0; i < COUNT(EDIT); i++) {
+		for (int left = 0; left < 3; left++) {
+			struct world *w = begun("a.log");
+			reads_left = left;
+			shell(w, EDIT[i]);
+			world_pass(w, 5);
+			reads_left = -1;
+			expect_once(w, MANY, true);
+			world_pass(w, 60);
+			append(w, "a.log", MANY, MANY + 5);
+			world_pass(w, 5);
+			expect_once(w, MANY + 5, true);
+			assert_int_equal(w->gaps, 0);
+			world_free(w);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -243,6 +291,7 @@ main(void)
 		cmocka_unit_test(t07_but_not_without_end),
 		cmocka_unit_test(t08_copy_beside_the_log_is_known),
 		cmocka_unit_test(t09_hole_leaves_the_proof_as_it_is),
+		cmocka_unit_test(t10_what_cannot_be_read_is_not_taken_for_other_content),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
