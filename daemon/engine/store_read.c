@@ -348,6 +348,8 @@ store_read_ledger(void *owner, const char *input, uint64_t generation,
 	if (!ok) {
 		err_set(err, "store %s: the ledger cannot be read: %s", store->path,
 			sqlite3_errmsg(db));
+		err->code = (sqlite3_errcode(db) & 0xff) == SQLITE_NOMEM ? ENOMEM
+									 : sqlite3_system_errno(db);
 		free(*entries);
 		*entries = NULL;
 		*count = 0;

@@ -4,6 +4,7 @@
 #include "daemon/base/log.h"
 #include "daemon/input/packed.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 /* The bytes behind the offset that only the descriptor has must stand in the copy too. */
@@ -63,6 +64,7 @@ adopt_open_own(struct follow *follow, const struct generation *generation)
 		memcmp(key.byte, generation->position.object, OBJECT_KEY_MAX) == 0)
 		return fd;
 	close(fd);
+	errno = ENOENT;
 	return -1;
 }
 

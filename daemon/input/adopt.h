@@ -25,7 +25,8 @@ bool
 adopt_packed(struct follow *follow, struct generation *generation, const struct sibling *sibling,
 	int fd, const struct object_look *look);
 
-/* Opens the generation's object where it was seen last; -1 where something else stands there. */
+/* Opens the generation's object where it was seen last; -1 with errno, ENOENT where something else
+ * stands there. */
 int
 adopt_open_own(struct follow *follow, const struct generation *generation);
 

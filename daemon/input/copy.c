@@ -4,6 +4,7 @@
 #include "daemon/base/log.h"
 #include "daemon/input/adopt.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,6 +36,10 @@ is_within(struct follow *follow, struct generation *generation, const struct arr
 	struct content_source source = content_of(&fd);
 	struct object_look look;
 	int own = generation->fd >= 0 ? generation->fd : adopt_open_own(follow, generation);
+	if (own < 0 && descriptor_is_short(errno)) {
+		*unsure = true;
+		return false;
+	}
 	if (own < 0 && size > generation->position.offset)
 		return false;
 	if (own < 0) {

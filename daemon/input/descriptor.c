@@ -119,8 +119,8 @@ generation_touch(struct follow *follow, struct generation *generation)
 	DL_APPEND(follow->open, generation);
 }
 
-static void
-say_short(struct follow *follow, int code)
+void
+descriptor_say_short(struct follow *follow, int code)
 {
 	if (follow->short_at == TIME_NONE)
 		log_warning("input %s: cannot open more files: %s; it goes on with those it has",
@@ -146,7 +146,7 @@ make_room(struct follow *follow, int code)
 	size_t before = follow->open_count;
 	if (before && close_unused(follow, before - 1))
 		return true;
-	say_short(follow, code);
+	descriptor_say_short(follow, code);
 	errno = code;
 	return false;
 }

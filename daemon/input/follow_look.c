@@ -61,12 +61,13 @@ follow_trouble(struct follow *follow, struct stream *stream, int code, const cha
 	batch_add_gap(follow->batch, GAP_UNREADABLE, stream->path, 0, 0);
 }
 
-/* A call on what a generation reads failed: it is tried again, from the comparison on. */
+/* A call on what a generation reads failed: it is tried again, from the comparison on; for want of
+ * descriptors without end. */
 void
 follow_failed(struct follow *follow, struct generation *generation, int code)
 {
 	struct generation_seldom *seldom = generation_seldom(generation);
-	if (!seldom->failing_since) {
+	if (!seldom->failing_since || descriptor_is_short(code)) {
 		seldom->failing_since = follow->now;
 		seldom->failures = 0;
 	}
@@ -298,6 +299,10 @@ decide_in_place(struct follow *follow, struct generation *generation)
 		verdict = generation_verify(follow, generation, generation->fd);
 	if (verdict == CONTENT_DIFFERS)
 		verdict = generation_compare(follow, generation, &source);
+	if (verdict == CONTENT_UNREADABLE) {
+		follow_failed(follow, generation, errno);
+		return;
+	}
 	if (verdict != CONTENT_WHOLE && !is_change_believed(follow, generation))
 		return;
 	switch (verdict) {
@@ -312,8 +317,6 @@ decide_in_place(struct follow *follow, struct generation *generation)
 		differs_in_place(follow, generation);
 		break;
 	case CONTENT_UNREADABLE:
-		follow_failed(follow, generation, errno);
-		break;
 	case CONTENT_EMPTY:
 		break;
 	}

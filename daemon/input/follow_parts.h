@@ -313,6 +313,8 @@ descriptor_close_folder(struct follow *follow, DIR *dir);
 void
 descriptor_keep_spare(struct follow *follow);
 void
+descriptor_say_short(struct follow *follow, int code); /* once, until there was plenty */
+void
 descriptor_say_plenty(struct follow *follow);
 
 /* folder.c */

@@ -350,11 +350,11 @@ generation_committed(struct follow *follow, uint64_t serial)
 	}
 }
 
-/* What the store has, then what is on its way there; chunks grow. False where it cannot be read:
- * what is on its way is there all the same. `proof` as input_read_ledger takes it. */
+/* What the store has, then what is on its way there; chunks grow. False with a code where it cannot
+ * be read: what is on its way is there all the same. `proof` as input_read_ledger takes it. */
 static bool
 read_ledger(struct follow *follow, const struct generation *generation, uint8_t *proof,
-	struct ledger_entry **read, size_t *count)
+	struct ledger_entry **read, size_t *count, int *code)
 {
 	struct ledger_entry *entries = NULL;
 	struct err err = ERR_INIT;
@@ -363,8 +363,12 @@ read_ledger(struct follow *follow, const struct generation *generation, uint8_t 
 			  ? follow->read_ledger(follow->ledger_owner, follow->config->name,
 				    generation->position.generation, &entries, count, proof, &err)
 			  : !proof;
+	*code = descriptor_is_short(err.code) ? err.code : EIO;
 	if (!ok) {
-		log_warning("%s: %s", generation->position.path, err.text);
+		if (descriptor_is_short(err.code))
+			descriptor_say_short(follow, err.code);
+		else
+			log_warning("%s: %s", generation->position.path, err.text);
 		entries = NULL;
 		*count = 0;
 	}
@@ -380,11 +384,14 @@ read_ledger(struct follow *follow, const struct generation *generation, uint8_t 
 	return ok;
 }
 
-/* What differs does so without the store; all else waits for a store that cannot be read, but not
- * without end: then it counts so far as can be proven. */
+/* What differs does so without the store; all else waits for a store that cannot be read, but,
+ * where it is not for want of descriptors, not without end: then it counts so far as can be proven.
+ */
 static bool
-is_proof_awaited(const struct follow *follow, struct generation *generation)
+is_proof_awaited(const struct follow *follow, struct generation *generation, int code)
 {
+	if (descriptor_is_short(code))
+		return true;
 	struct generation_seldom *seldom = generation_seldom(generation);
 	if (!seldom->unproven_since)
 		seldom->unproven_since = follow->now;
@@ -399,9 +406,10 @@ generation_compare(
 	uint8_t proof[PROOF_TAIL];
 	struct ledger_entry *entries = NULL;
 	size_t count = 0;
+	int why = 0;
 	bool lacks = position_lacks_proof(&position);
 	bool ok = position.offset <= LEDGER_CHUNK ||
-		  read_ledger(follow, generation, lacks ? proof : NULL, &entries, &count);
+		  read_ledger(follow, generation, lacks ? proof : NULL, &entries, &count, &why);
 	if (lacks && ok) {
 		position.proof = proof;
 		position.proof_length = PROOF_TAIL;
@@ -412,9 +420,9 @@ generation_compare(
 		content_compare(source, &position, (struct content_ledger){entries, count});
 	int code = errno;
 	if (lacks && !ok && (verdict == CONTENT_BEGINNING || verdict == CONTENT_WHOLE) &&
-		is_proof_awaited(follow, generation)) {
+		is_proof_awaited(follow, generation, why)) {
 		verdict = CONTENT_UNREADABLE;
-		code = EIO;
+		code = why;
 	}
 	free(entries);
 	errno = code;

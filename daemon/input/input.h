@@ -35,7 +35,8 @@ struct input_status {
  * Makes an input; the thread starts with input_start. `positions` are what the store remembers of
  * it, copied; `read_ledger` reads the digests of a generation back from the store, and, where
  * `proof` is not NULL, the first PROOF_TAIL bytes of its position's proof; false where they cannot
- * be had. It may be called from the input's thread, and may be NULL (nothing is remembered).
+ * be had, with EMFILE, ENFILE or ENOMEM where that is for want of them. It may be called from the
+ * input's thread, and may be NULL (nothing is remembered).
  * `lost_state` says that the store was lost: on_lost_state decides how to go on. Rules are shared
  * (a reference is taken).
  */

@@ -250,6 +250,44 @@ t09_hole_leaves_the_proof_as_it_is(void **state)
 	world_free(w);
 }
 
+/* It is no trouble of the file, and waited for as long as it lasts. */
+static void
+t11_want_of_descriptors_is_waited_for_without_end(void **state)
+{
+	(void)state;
+	struct world *w = begun("a.log");
+	struct input_status status;
+	w->proofs_fail = true;
+	w->proofs_code = EMFILE;
+	rewrite_by_edited(w, 20);
+	world_pass(w, 200);
+	expect_once(w, MANY, true);
+	follow_get_status(w->follow, &status);
+	assert_int_equal(status.errors, 0);
+	w->proofs_fail = false;
+	world_pass(w, 3);
+	assert_int_equal(w->seen[0], 2);
+	assert_int_equal(w->seen[19], 2);
+	assert_int_equal(w->gaps, 0);
+	world_free(w);
+
+	/* Behind a rotation too. */
+	w = begun("a.log");
+	w->proofs_fail = true;
+	w->proofs_code = EMFILE;
+	world_stop(w);
+	shell(w, "head -c 2700 a.log >b; mv b a.log");
+	world_start(w);
+	world_pass(w, 100);
+	shell(w, "mv a.log a.log.1");
+	append(w, "a.log", MANY, MANY + 5);
+	world_pass(w, 20);
+	w->proofs_fail = false;
+	world_pass(w, 60);
+	expect_once(w, MANY + 5, true);
+	world_free(w);
+}
+
 /* In place, as another object, and beside the log. */
 static void
 t10_what_cannot_be_read_is_not_taken_for_other_content(void **state)
@@ -292,6 +330,7 @@ main(void)
 		cmocka_unit_test(t08_copy_beside_the_log_is_known),
 		cmocka_unit_test(t09_hole_leaves_the_proof_as_it_is),
 		cmocka_unit_test(t10_what_cannot_be_read_is_not_taken_for_other_content),
+		cmocka_unit_test(t11_want_of_descriptors_is_waited_for_without_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

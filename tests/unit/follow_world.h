@@ -40,6 +40,7 @@ struct world {
 	struct ledger_entry *ledger;
 	size_t ledgers;
 	bool proofs_fail; /* those of a.log */
+	int proofs_code;  /* with this code */
 	size_t proofs_read;
 	unsigned seen[4000];
 	unsigned order[4000];
@@ -69,8 +70,11 @@ world_read_ledger(void *owner, const char *input, uint64_t generation,
 		w->proofs_read++;
 		proof = NULL;
 	}
-	if (proof)
-		return err_set(err, "there is no proof");
+	if (proof) {
+		err_set(err, "there is no proof");
+		err->code = w->proofs_code;
+		return false;
+	}
 	*entries = mem_array(w->ledgers, sizeof **entries);
 	for (size_t i = 0; i < w->ledgers; i++) {
 		if (w->ledger[i].generation == generation)

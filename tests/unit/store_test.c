@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -364,6 +365,36 @@ ledger_size(struct store *store, uint64_t generation)
 	}
 	free(entries);
 	return count;
+}
+
+static void
+t04c_a_want_of_descriptors_is_told_from_other_trouble(void **state)
+{
+	(void)state;
+	struct ledger_entry entry = {1, 0, {{0}}}, *entries;
+	struct input_changes of = {.input = "a", .ledger = &entry, .ledger_count = 1};
+	struct changes changes = {.inputs = &of, .input_count = 1};
+	struct err err = ERR_INIT;
+	struct rlimit before, few;
+	size_t count;
+	struct store *store = open_as(STORE_CREATED);
+	commit(store, &changes, false);
+	int next = dup(STDERR_FILENO), left = 0;
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	for (bool ok = false; !ok; left++) {
+		few.rlim_cur = (rlim_t)(next + left);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		ok = store_read_ledger(store, "a", 1, &entries, &count, NULL, &err);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		if (!ok)
+			assert_int_equal(err.code, EMFILE);
+	}
+	assert_true(left > 2);
+	assert_int_equal(count, 1);
+	free(entries);
+	store_close(store);
 }
 
 static void *
@@ -1103,6 +1134,7 @@ main(void)
 		TEST(t04_positions_come_back_whole),
 		TEST(t04b_a_position_that_lacks_its_proof_leaves_the_one_that_stands),
 		TEST(t04a_a_position_that_cannot_be_is_passed_by),
+		TEST(t04c_a_want_of_descriptors_is_told_from_other_trouble),
 		TEST(t05_a_forgotten_generation_takes_its_ledger_along),
 		TEST(t06_an_alert_lives_as_long_as_a_delivery_of_it),
 		TEST(t07_incidents_are_replaced_by_id_and_read_newest_first),
