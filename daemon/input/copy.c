@@ -54,6 +54,13 @@ is_within(struct follow *follow, struct generation *generation, const struct arr
 	return is_within;
 }
 
+static bool
+has_just_changed(const struct follow *follow, const struct arrival *arrival)
+{
+	int64_t age = follow->wall - arrival->look.changed_at / 1000;
+	return age >= 0 && age < COPY_SETTLE;
+}
+
 static const struct generation *
 find_original(struct follow *follow, const struct stream *stream, const struct arrival *arrival,
 	const struct beginning *beginning, bool *unsure)
@@ -68,6 +75,9 @@ find_original(struct follow *follow, const struct stream *stream, const struct a
 			compared++;
 		}
 	}
+	/* A copy that is being made: so few bytes are the beginning of too many. */
+	*unsure |= compared == COMPARED_MAX && beginning->n < PROOF_RAW &&
+		   has_just_changed(follow, arrival);
 	return NULL;
 }
 
@@ -86,9 +96,8 @@ static bool
 is_written(const struct follow *follow, const struct arrival *arrival)
 {
 	enum object_writers writers = object_writers(arrival->fd);
-	int64_t age = follow->wall - arrival->look.changed_at / 1000;
 	return writers == OBJECT_WRITERS_SOME ||
-	       (writers == OBJECT_WRITERS_UNKNOWN && age >= 0 && age < COPY_SETTLE);
+	       (writers == OBJECT_WRITERS_UNKNOWN && has_just_changed(follow, arrival));
 }
 
 enum copy

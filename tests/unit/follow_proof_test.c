@@ -250,6 +250,47 @@ t09_hole_leaves_the_proof_as_it_is(void **state)
 	world_free(w);
 }
 
+/* Of so few bytes as a copy that is being made may have, no log can be told from those that let go
+ * their proofs, and the original is not among the first that are compared. */
+static void
+t12_copy_beside_many_logs_is_known_once_it_has_more_bytes(void **state)
+{
+	(void)state;
+	enum { LOGS = 260, STEP = 14, EACH = 100, HEADER = 11 };
+	static const unsigned ORIGINAL[] = {0, LOGS / 2, LOGS - 1};
+	for (size_t k = 0; k < COUNT(ORIGINAL); k++) {
+		struct world *w = world_new("*.log");
+		char name[16], text[12000];
+		for (unsigned i = 0; i < LOGS; i++) {
+			snprintf(name, sizeof name, "%03u.log", i);
+			char header[HEADER + 1];
+			snprintf(header, sizeof header, "%03u begins\n", i);
+			append_text(w, name, header);
+			append(w, name, i * STEP, i * STEP + EACH);
+		}
+		world_start(w);
+		world_look(w);
+		size_t sightings = w->sightings;
+		snprintf(name, sizeof name, "%03u.log", ORIGINAL[k]);
+		int from = open(path_in(w, name), O_RDONLY);
+		ssize_t n = read(from, text, sizeof text);
+		close(from);
+		assert_true(n > (ssize_t)PROOF_STEPS);
+		int fd = open(path_in(w, "copy.log"), O_WRONLY | O_CREAT, 0644);
+		struct timespec now = {.tv_sec = w->wall / SECOND};
+		assert_int_equal(write(fd, text, HEADER), HEADER);
+		assert_int_equal(futimens(fd, (struct timespec[]){now, now}), 0);
+		world_look(w);
+		assert_int_equal(write(fd, text + HEADER, (size_t)n - HEADER), n - HEADER);
+		assert_int_equal(futimens(fd, (struct timespec[]){now, now}), 0);
+		world_look(w);
+		close(fd);
+		world_pass(w, 3);
+		assert_int_equal(w->sightings, sightings);
+		world_free(w);
+	}
+}
+
 /* It is no trouble of the file, and waited for as long as it lasts. */
 static void
 t11_want_of_descriptors_is_waited_for_without_end(void **state)
@@ -331,6 +372,7 @@ main(void)
 		cmocka_unit_test(t09_hole_leaves_the_proof_as_it_is),
 		cmocka_unit_test(t10_what_cannot_be_read_is_not_taken_for_other_content),
 		cmocka_unit_test(t11_want_of_descriptors_is_waited_for_without_end),
+		cmocka_unit_test(t12_copy_beside_many_logs_is_known_once_it_has_more_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
