@@ -228,6 +228,29 @@ take_fraction(struct span *s, unsigned *microseconds)
 	return true;
 }
 
+/* Two digits as a number, 100 where they are none. */
+static unsigned
+two_digits(const char *p)
+{
+	unsigned tens = (unsigned)p[0] - '0', ones = (unsigned)p[1] - '0';
+	return tens <= 9 && ones <= 9 ? tens * 10 + ones : 100;
+}
+
+/* hh:mm, as nearly all who write an offset do. */
+static bool
+take_usual_offset(struct span *s, unsigned *hours, unsigned *minutes)
+{
+	enum { LENGTH = sizeof "hh:mm" - 1 };
+	if (s->n < LENGTH || s->p[2] != ':' || is_digit_at(*s, LENGTH))
+		return false;
+	*hours = two_digits(s->p);
+	*minutes = two_digits(s->p + 3);
+	if (*hours == 100 || *minutes == 100)
+		return false;
+	*s = span_from(*s, LENGTH);
+	return true;
+}
+
 static bool
 take_offset(struct span *s, struct date *date)
 {
@@ -237,7 +260,9 @@ take_offset(struct span *s, struct date *date)
 	if (!minus && !span_take_byte(s, '+'))
 		return false;
 	struct span digits = *s;
-	if (take_number(s, 4, 4, &both)) {
+	if (take_usual_offset(s, &hours, &minutes)) {
+		/* as it is */
+	} else if (take_number(s, 4, 4, &both)) {
 		hours = both / 100;
 		minutes = both % 100;
 	} else {
@@ -341,6 +366,9 @@ static enum half
 take_half(struct span *s)
 {
 	struct span start = *s;
+	if (s->n == 0 ||
+		(s->p[0] > ' ' && s->p[0] < 'A')) /* no word, and no blank in front of it */
+		return HALF_NONE;
 	skip_blanks(s);
 	enum half half = take_usual_half(s);
 	if (half != HALF_NONE)
@@ -469,14 +497,6 @@ static bool
 take_field(struct span *s, size_t least, size_t most, char behind, unsigned *number)
 {
 	return take_number(s, least, most, number) && span_take_byte(s, behind);
-}
-
-/* Two digits as a number, 100 where they are none. */
-static unsigned
-two_digits(const char *p)
-{
-	unsigned tens = (unsigned)p[0] - '0', ones = (unsigned)p[1] - '0';
-	return tens <= 9 && ones <= 9 ? tens * 10 + ones : 100;
 }
 
 /* 2015-06-19T03:00:01 */

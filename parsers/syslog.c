@@ -1,9 +1,11 @@
 #include "parsers/syslog.h"
 
+#include "daemon/base/mem.h"
 #include "parsers/date.h"
 #include "parsers/frame.h"
 
 #include <ctype.h>
+#include <stdint.h>
 
 /* `<PRI>` */
 static bool
@@ -143,19 +145,32 @@ is_month(struct span s)
 	return false;
 }
 
-/* 2015-06-19T03:00:01… */
+/* 2015-06-19T03:00:01…, asked of each line: by eight bytes at once. A digit differs from '0' in 0
+ * to 9, any other byte of the form in nothing; what differs in more reaches the highest bit with
+ * what is added. */
 static bool
 is_stamp(struct span s)
 {
-	static const char FORM[] = "dddd-dd-ddTdd:dd:dd";
-	if (s.n < sizeof FORM)
+	static const struct {
+		size_t at;
+		char form[9], limit[9];
+	} PART[] = {
+		{0, "0000-00-", "vvvv\x7fvv\x7f"},
+		{8, "00T00:00", "vv\x7fvv\x7fvv"},
+		{11, "00:00:00", "vv\x7fvv\x7fvv"},
+	};
+	uint64_t over = 0;
+	if (s.n < sizeof "2015-06-19T03:00:01")
 		return false;
-	for (size_t i = 0; i < sizeof FORM - 1; i++) {
-		unsigned digit = (unsigned)s.p[i] - '0';
-		if (FORM[i] == 'd' ? digit > 9 : s.p[i] != FORM[i])
-			return false;
+	for (size_t i = 0; i < COUNT(PART); i++) {
+		uint64_t text, form, limit;
+		memcpy(&text, s.p + PART[i].at, sizeof text);
+		memcpy(&form, PART[i].form, sizeof form);
+		memcpy(&limit, PART[i].limit, sizeof limit);
+		text ^= form;
+		over |= text | (text + limit);
 	}
-	return true;
+	return (over & UINT64_C(0x8080808080808080)) == 0;
 }
 
 /* A number of up to `most` digits and what stands behind it. */

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -272,6 +273,41 @@ tear_down(void **state)
 	return 0;
 }
 
+static enum envelope_kind
+kind_of(const char *line)
+{
+	struct envelope_scratch scratch = {0};
+	struct envelope envelope;
+	assert_true(parse(span_of(line), FORMAT_AUTO, &scratch, &envelope));
+	envelope_scratch_fini(&scratch);
+	return envelope.kind;
+}
+
+/* Its bytes are looked at by eights. */
+static void
+t10_each_byte_of_a_stamp_counts(void **state)
+{
+	(void)state;
+	char line[] = "2011-11-11T11:11:11Z cm01 tag: x";
+	for (size_t i = 0; line[i] != 'Z'; i++) {
+		char right = line[i];
+		for (int byte = 1; byte < 128; byte++) {
+			line[i] = (char)byte;
+			bool is_form = right == '1' ? byte == '1' || byte == '0' : byte == right;
+			bool is_digit = byte >= '0' && byte <= '9' && right >= '0' && right <= '2';
+			if (is_form || !is_digit) /* other digits may be of no month */
+				assert_int_equal(
+					kind_of(line), is_form ? ENVELOPE_RFC3339 : ENVELOPE_PLAIN);
+		}
+		line[i] = right;
+	}
+	for (int n = 0; n < 60; n++) {
+		(void)snprintf(line, sizeof line, "20%02d-%02d-%02dT%02d:%02d:%02dZ cm01 tag: x", n,
+			n % 12 + 1, n % 28 + 1, n % 24, n, n);
+		assert_int_equal(kind_of(line), ENVELOPE_RFC3339);
+	}
+}
+
 int
 main(void)
 {
@@ -285,6 +321,7 @@ main(void)
 		cmocka_unit_test(t07_format_that_is_asked_for_is_the_only_one),
 		cmocka_unit_test(t08_json_without_end_is_bounded),
 		cmocka_unit_test(t09_json_by_the_keys_that_are_asked_for),
+		cmocka_unit_test(t10_each_byte_of_a_stamp_counts),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
