@@ -84,6 +84,7 @@ take_over(struct follow *follow, const struct config_input *config, struct rules
 	rules_free(follow->rules);
 	config_input_free(follow->config);
 	follow->config = config_input_copy(config);
+	follow->has_host = site_template_has_host(config->site);
 	follow->rules = rules ? rules_share(rules) : NULL;
 	follow->report_activity = report_activity;
 	follow->reader = made->reader;

@@ -164,6 +164,7 @@ struct follow {
 	struct glob **glob;
 	size_t globs;
 	bool report_activity;
+	bool has_host; /* the site's name depends on the envelope's host */
 	bool lost_state;
 	input_read_ledger *read_ledger;
 	void *ledger_owner;

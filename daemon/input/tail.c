@@ -57,7 +57,7 @@ find_site(struct reading *reading, struct span host)
 	const char *template = reading->follow->config->site;
 	if (reading->site.n && span_equal(host, buf_span(&reading->host)))
 		return reading->site.p;
-	if (host.n && site_template_has_host(template)) {
+	if (host.n && reading->follow->has_host) {
 		site_name_write(template, host, stream->path, captures_of(reading), &reading->site);
 		buf_clear(&reading->host);
 		buf_add_span(&reading->host, host);
