@@ -115,13 +115,6 @@ json_text_flag(struct json_text *json, const char *name, bool flag)
 	buf_add_text(&json->buf, flag ? "true" : "false");
 }
 
-void
-json_text_null(struct json_text *json, const char *name)
-{
-	begin(json, name);
-	buf_add_text(&json->buf, "null");
-}
-
 char *
 json_text_take(struct json_text *json)
 {

@@ -30,8 +30,6 @@ void
 json_text_number(struct json_text *json, const char *name, int64_t number);
 void
 json_text_flag(struct json_text *json, const char *name, bool flag);
-void
-json_text_null(struct json_text *json, const char *name);
 
 /* The document, to be freed; the buffer is empty then. */
 char *
