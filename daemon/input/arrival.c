@@ -31,6 +31,7 @@ replace(struct follow *follow, struct generation *generation, const struct arriv
 	stream_move_to_end(stream, generation);
 	generation_set_object(follow, generation, &arrival->key, &arrival->look, stream->path);
 	generation_set_fd(follow, generation, arrival->fd);
+	generation->asked = false; /* of what may stand between the two */
 	generation->partial = 0;
 	generation->quiet_since = follow->now;
 	generation->unlinked = false;
