@@ -39,7 +39,8 @@ static const struct config_key JSON_KEY[] = {
 		.least = 1,
 		.most = 16,
 		.takes_one = true,
-		.help = "keys of the time of the envelope: seconds since 1970, or a date"},
+		.help = "keys of the envelope's time, shown by explain: seconds since 1970, or"
+			" a date"},
 };
 
 static const struct config_section JSON = {

@@ -105,13 +105,15 @@ json_of_frame(const struct record *record)
 static void
 print_json(const struct explain *explain, const struct record *record, const char *site)
 {
-	char time[TIME_TEXT];
+	char time[TIME_TEXT], stamp[TIME_TEXT];
 	bool has_event = record->event != EVENT_NONE;
+	int64_t stamped = record->envelope.time;
 	json_t *object = json_pack(
-		"{s:i, s:o, s:I, s:s, s:s?, s:o, s:s?, s:s, s:s?, s:s?, s:o, s:s, s:o}", "version",
-		1, "file", json_of_span(span_of(explain->path), 4096), "offset",
+		"{s:i, s:o, s:I, s:s, s:s?, s:s?, s:o, s:s?, s:s, s:s?, s:s?, s:o, s:s, s:o}",
+		"version", 1, "file", json_of_span(span_of(explain->path), 4096), "offset",
 		(json_int_t)record->offset, "envelope", envelope_name(record->envelope.kind),
-		"site", site, "frame", json_of_frame(record), "time",
+		"envelope_time", stamped == TIME_NONE ? NULL : time_format(stamped, stamp), "site",
+		site, "frame", json_of_frame(record), "time",
 		record->time == TIME_NONE ? NULL : time_format(record->time, time), "time_as",
 		record->time_as, "event", has_event ? event_name(record->event) : NULL, "rule",
 		rule_of(explain, record), "cause",
@@ -187,11 +189,14 @@ print_envelope(const struct explain *explain, const struct record *record)
 {
 	const struct envelope *envelope = &record->envelope;
 	struct buf value = BUF_INIT;
+	char time[TIME_TEXT];
 	buf_add_text(&value, envelope_name(envelope->kind));
 	if (envelope->host.n)
 		buf_format(&value, ", host %.*s", (int)envelope->host.n, envelope->host.p);
 	if (envelope->path.n)
 		buf_format(&value, ", file %.*s", (int)envelope->path.n, envelope->path.p);
+	if (envelope->time != TIME_NONE)
+		buf_format(&value, ", %s", time_format(envelope->time, time));
 	print_row(explain, "envelope", TERM_PLAIN, buf_span(&value));
 	buf_fini(&value);
 }

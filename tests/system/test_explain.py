@@ -32,8 +32,8 @@ def explain(folder, text, *arguments, encoding="utf-8", name="AIUpdateSvc.log"):
 def test_01_each_line_is_one_object_with_all_its_fields(folder):
     path, (first, second, third) = explain(folder, l1() + "   at System.Net\r\n" + l2())
 
-    assert set(first) == {"version", "file", "offset", "envelope", "site", "frame", "time",
-                          "time_as", "event", "rule", "cause", "why", "text"}
+    assert set(first) == {"version", "file", "offset", "envelope", "envelope_time",
+                          "site", "frame", "time", "time_as", "event", "rule", "cause", "why", "text"}
     assert (first["version"], first["file"], first["offset"]) == (1, path, 0)
     assert (first["envelope"], first["site"]) == ("plain", "CM01")
     assert first["frame"] == {"source": "Asset Intelligence Catalog Sync Service",
@@ -96,6 +96,16 @@ def test_06_many_sites_in_one_file(folder):
     _, records = explain(folder, text)
     assert [record["site"] for record in records] == ["CM00", "CM01", "CM02"]
     assert {record["envelope"] for record in records} == {"rfc3164"}
+
+
+def test_06a_the_envelope_s_own_time_by_a_key_of_ones_own(folder):
+    config = f"{folder}/aiwatch.yml"
+    write(config, b"inputs: [{name: x, paths: [/var/log/x.log], json: {message: m, time: sent.at}}]\n")
+    line = json.dumps({"m": l1().rstrip(), "sent": {"at": 1434682800}}) + "\n"
+    _, (record,) = explain(folder, line, "-c", config)
+    assert (record["envelope"], record["envelope_time"]) == ("json", "2015-06-19T03:00:00Z")
+    done = aiwatch("explain", "-c", config, f"{folder}/CM01/AIUpdateSvc.log")
+    assert "json, 2015-06-19T03:00:00Z" in done.stdout
 
 
 def test_07_a_compressed_file_is_read_through(folder):
