@@ -310,10 +310,13 @@ read_some(struct follow *follow, struct generation *generation)
 	struct span bytes;
 	bool is_end;
 	enum tail_result result = read_behind_anchor(follow, generation, &bytes, &is_end);
+	struct object_look before = generation->seen;
 	if (result == TAIL_MORE && bytes.n)
 		result = ask_before_first(follow, generation);
 	if (result != TAIL_MORE)
 		return result;
+	/* Between the read and the look with which it was asked: no later look would tell. */
+	bool has_changed = !object_is_unchanged(&before, &generation->seen);
 	generation_touch(follow, generation);
 	if (!position->packed && generation->seen.size > position->size)
 		position->size = generation->seen.size;
@@ -323,7 +326,7 @@ read_some(struct follow *follow, struct generation *generation)
 		return result;
 	if (left == 0) {
 		generation->partial = 0;
-		return set_at_end(follow, generation);
+		return has_changed ? TAIL_MORE : set_at_end(follow, generation);
 	}
 	size_t consumed = feed(&reading, bytes, false);
 	if (consumed == 0 && !is_end)
@@ -333,7 +336,7 @@ read_some(struct follow *follow, struct generation *generation)
 	generation->partial = left > consumed ? (uint32_t)(left - consumed) : 0;
 	if (position->backlog_until && position->offset >= position->backlog_until)
 		tail_end_backlog(follow, generation);
-	return is_end ? set_at_end(follow, generation) : TAIL_MORE;
+	return is_end && !has_changed ? set_at_end(follow, generation) : TAIL_MORE;
 }
 
 /* How much is known to stand there is kept, a half line too: if it is lost, that is a gap. */
