@@ -241,6 +241,40 @@ t07_other_forms_are_refused_with_a_sentence(void **unused)
 	bench_end(&bench);
 }
 
+/* As older versions wrote them: what is none, and flags that are not set. */
+static void
+t07a_forms_that_say_what_is_none_come_back_too(void **unused)
+{
+	(void)unused;
+	static const struct {
+		const char *before, *none;
+	} NONE[] = {
+		{"\"attempts\":", "\"silenced_until\":null,\"silence_reason\":null,"},
+		{"\"kind\":", "\"backlog\":false,\"taken\":false,"},
+		{"\"occurrences\":", "\"cause\":null,\"advice\":null,\"said\":false,"
+				     "\"acked\":false,"},
+		{"\"waiting_time\":", "\"waiting_backlog\":false,"},
+	};
+	struct bench bench = bench_new();
+	struct err err = ERR_INIT;
+	see(&bench, "CM01", EVENT_ENROLL_REJECTED, 0);
+	char *saved = save(bench.correlate, "CM01"), *older = mem_text(saved);
+	for (size_t i = 0; i < COUNT(NONE); i++) {
+		char *at = strstr(older, NONE[i].before);
+		assert_non_null(at);
+		char *longer = mem_format("%.*s%s%s", (int)(at - older), older, NONE[i].none, at);
+		free(older);
+		older = longer;
+	}
+	assert_true(correlate_load(bench.correlate, older, &err));
+	char *again = save(bench.correlate, "CM01");
+	assert_string_equal(again, saved);
+	free(again);
+	free(older);
+	free(saved);
+	bench_end(&bench);
+}
+
 static void
 t08_a_clock_that_jumps_changes_no_waiting(void **unused)
 {
@@ -506,6 +540,7 @@ main(void)
 		cmocka_unit_test(t05_the_operator_is_told_what_he_cannot_do),
 		cmocka_unit_test(t06_saved_sites_come_back_as_they_were),
 		cmocka_unit_test(t07_other_forms_are_refused_with_a_sentence),
+		cmocka_unit_test(t07a_forms_that_say_what_is_none_come_back_too),
 		cmocka_unit_test(t08_a_clock_that_jumps_changes_no_waiting),
 		cmocka_unit_test(t09_a_site_that_rested_says_what_it_would_have_said),
 		cmocka_unit_test(t10_what_cannot_be_read_again_stops_no_alert),
