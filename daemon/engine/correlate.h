@@ -159,8 +159,8 @@ correlate_load(struct correlate *correlate, const char *saved, struct err *err);
  * that was stored last, to be freed, or NULL with a sentence, whose code is ENOENT where there is
  * none. It is asked for it when something happens to a site at rest, or all that is known of it is
  * wanted; where it fails, this is logged once and the site goes on, with empty texts in its
- * evidence, until it is asked again, at the latest before the site is stored. Before the first
- * load.
+ * evidence and the default advice, until it is asked again, at the latest before the site is
+ * stored. A resolution that is held back keeps the advice it was made with. Before the first load.
  */
 void
 correlate_set_reading(struct correlate *correlate,
