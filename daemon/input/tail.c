@@ -316,7 +316,8 @@ read_some(struct follow *follow, struct generation *generation)
 	if (result != TAIL_MORE)
 		return result;
 	/* Between the read and the look with which it was asked: no later look would tell. */
-	bool has_changed = !object_is_unchanged(&before, &generation->seen);
+	bool has_changed = generation->seen.size != before.size ||
+			   generation->seen.changed_at != before.changed_at;
 	generation_touch(follow, generation);
 	if (!position->packed && generation->seen.size > position->size)
 		position->size = generation->seen.size;
