@@ -4,7 +4,8 @@
 set -eu
 
 directory=$1
-packages="ripgrep rsyslog libestr0 libfastjson4 syslog-ng-core libivykis0 libnet1 libwrap0 sec mtail fail2ban monit"
+packages="ripgrep rsyslog libestr0 libfastjson4 syslog-ng-core libglib2.0-0
+	libpcre3 libivykis0 libnet1 libwrap0 sec mtail fail2ban monit"
 
 [ "$(cat "$directory/complete" 2>/dev/null)" = "$packages" ] && exit 0
 rm -rf "$directory"
@@ -24,4 +25,12 @@ for package in *.deb; do
 done >../versions
 cd ..
 rm -rf packages
+[ ! -d lib ] || { cp -a lib/. usr/lib && rm -r lib; } # as where /lib is a link
+libraries=$PWD/usr/lib/x86_64-linux-gnu:$PWD/usr/lib/syslog-ng
+for program in usr/bin/rg usr/bin/mtail usr/bin/monit usr/sbin/rsyslogd usr/sbin/syslog-ng; do
+	if LD_LIBRARY_PATH=$libraries ldd "$program" 2>&1 | grep "not found"; then
+		echo "fetch-peers.sh: $program wants a library that is neither here nor unpacked" >&2
+		exit 1
+	fi
+done
 echo "$packages" >complete
