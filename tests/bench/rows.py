@@ -98,7 +98,7 @@ def scan(bench):
     log = bench.log("sparse", 1024 * MIB, 10000, 100)
     ours, by_grep, by_rg, floor = bench.take_turns(
         run([os.environ["AIWATCH"], "scan", log]), run(grep(log)), run(ripgrep(log)),
-        run([tool("floor"), "search", log]))
+        run([tool("floor"), "search", log]), rounds=3 * bench.rounds)
     yield against(row, "time / grep -c -F", ours, by_grep, 0.33)
     yield against(row, "time / ripgrep", ours, by_rg, 1.1)
     yield against(row, "time / floor", ours, floor)
@@ -110,7 +110,8 @@ def catchup(bench):
     log = bench.log("sparse", 1024 * MIB, 10000, 100)
     alerts = count_sites(log, 100)
     ours, by_grep = bench.take_turns(
-        lambda: bench.daemon(Aiwatch, bench.path("sparse"), alerts), run(grep(log)))
+        lambda: bench.daemon(Aiwatch, bench.path("sparse"), alerts), run(grep(log)),
+        rounds=3 * bench.rounds)
     for sample in ours:
         sample["user"], sample["system"] = sample["cpu"], 0
     yield against(row, "until the last alert / grep -c -F", ours, by_grep, 0.40)
@@ -123,7 +124,8 @@ def dense(bench):
     alerts = count_sites(log, 100)
     scans, runs, by_grep = bench.take_turns(
         run([os.environ["AIWATCH"], "scan", log]),
-        lambda: bench.daemon(Aiwatch, bench.path("dense"), alerts), run(grep(log)))
+        lambda: bench.daemon(Aiwatch, bench.path("dense"), alerts), run(grep(log)),
+        rounds=5 * bench.rounds)
     for sample in runs:
         sample["user"], sample["system"] = sample["cpu"], 0
     yield against(row, "scan / grep -c -F", scans, by_grep, 1.5)
