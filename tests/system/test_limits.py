@@ -82,7 +82,8 @@ def test_01_more_files_than_descriptors(daemon):
     wait_until(lambda: expired(daemon) >= set(names), "200 sites are expired", LONG)
     assert_rests(daemon)
     said = [line for line in daemon.log().splitlines() if "Too many open files" in line]
-    assert len(said) == len(set(said)), said  # of the files, and perhaps of a sink
+    of_sink = [line for line in said if ": sink " in line]  # which wants one too, now and then
+    assert len(said) - len(of_sink) <= 1 and len(of_sink) <= 1, said
     assert daemon.status()["inputs"][0]["gaps"] == 0
 
 
