@@ -2,9 +2,9 @@
 
 #include "daemon/base/hash.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/read_ahead.h"
 #include "daemon/engine/outcome.h"
 #include "daemon/input/site_name.h"
-#include "daemon/scan_ahead.h"
 #include "daemon/source.h"
 
 #include <errno.h>
@@ -178,7 +178,7 @@ input_for(struct scan *scan, const char *absolute, struct glob_captures *capture
 /* A source block by block; in front of each there are `slack` bytes of room. */
 struct blocks {
 	struct source *source;
-	struct scan_ahead *ahead; /* of a large plain file, else NULL */
+	struct read_ahead *ahead; /* of a large plain file, else NULL */
 	char *room;		  /* where ahead is NULL */
 	size_t slack;
 };
@@ -190,7 +190,12 @@ blocks_init(struct blocks *blocks, struct source *source, size_t slack)
 	*blocks = (struct blocks){.source = source, .slack = slack};
 	if (!source->archive && fstat(source->fd, &status) == 0 && S_ISREG(status.st_mode) &&
 		status.st_size >= AHEAD_FROM)
-		blocks->ahead = scan_ahead_start(source->fd, AHEAD_BLOCK, slack);
+		blocks->ahead = read_ahead_start(&(struct read_ahead_setup){
+			.fd = source->fd,
+			.block = AHEAD_BLOCK,
+			.blocks = 4,
+			.slack = slack,
+		});
 	if (!blocks->ahead)
 		blocks->room = mem_array(slack + BLOCK, 1);
 }
@@ -198,7 +203,7 @@ blocks_init(struct blocks *blocks, struct source *source, size_t slack)
 static void
 blocks_fini(struct blocks *blocks)
 {
-	scan_ahead_stop(blocks->ahead);
+	read_ahead_stop(blocks->ahead);
 	free(blocks->room);
 }
 
@@ -209,7 +214,7 @@ next_block(struct blocks *blocks, char **bytes, struct err *err)
 	*bytes = blocks->room ? blocks->room + blocks->slack : NULL;
 	if (!blocks->ahead)
 		return source_read(blocks->source, *bytes, BLOCK, err);
-	ssize_t got = scan_ahead_next(blocks->ahead, bytes);
+	ssize_t got = read_ahead_next(blocks->ahead, bytes);
 	if (got < 0)
 		err_system(err, errno, "cannot read on at byte %" PRIu64, blocks->source->done);
 	else

@@ -29,6 +29,8 @@ generation_take_fd(struct follow *follow, struct generation *generation)
 	int fd = generation->fd;
 	if (fd < 0)
 		return -1;
+	if (follow->ahead.generation == generation)
+		ahead_stop(follow);
 	generation->fd = -1;
 	DL_DELETE(follow->open, generation);
 	follow->open_count--;

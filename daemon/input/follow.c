@@ -90,6 +90,7 @@ take_over(struct follow *follow, const struct config_input *config, struct rules
 	follow->reader = made->reader;
 	follow->glob = made->glob;
 	follow->globs = made->globs;
+	ahead_stop(follow);
 	set_room(follow);
 }
 
@@ -492,6 +493,8 @@ follow_turn(struct follow *follow, int64_t now, int64_t wall, struct batch *batc
 	look_at_due(follow);
 	while (follow->ready && !is_full(follow))
 		read_one(follow, follow->ready);
+	if (!follow->ready)
+		ahead_stop(follow);
 	post_positions(follow);
 	if (!follow->due)
 		siblings_forget_listing(follow);

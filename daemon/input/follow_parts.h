@@ -1,6 +1,7 @@
 #ifndef AIWATCH_INPUT_FOLLOW_PARTS_H
 #define AIWATCH_INPUT_FOLLOW_PARTS_H
 
+#include "daemon/base/read_ahead.h"
 #include "daemon/base/table.h"
 #include "daemon/input/content.h"
 #include "daemon/input/follow.h"
@@ -15,7 +16,7 @@
 /*
  * What the files of the follower share. Owners: generation.c has generations, their states, and
  * keys; descriptor.c what is open; folder.c folders and streams; sibling.c what stands beside a
- * stream; tail.c reading; follow_look.c decides; follow.c drives.
+ * stream; ahead.c and tail.c reading; follow_look.c decides; follow.c drives.
  *
  * A stream is a followed path: its generations, oldest first. At most one of them stands at the
  * path (ACTIVE or HELD), and it is the last.
@@ -157,6 +158,14 @@ struct listing {
 	uint64_t turn;
 };
 
+/* What was read last, and what is read ahead of it. */
+struct ahead {
+	const struct generation *generation; /* NULL for none */
+	struct object_look seen;	     /* then */
+	struct read_ahead *blocks;	     /* NULL: none */
+	uint64_t next;			     /* where the next of them begins */
+};
+
 struct follow {
 	struct config_input *config;
 	struct rules *rules;
@@ -185,6 +194,7 @@ struct follow {
 	size_t dirty_count;
 	uint8_t *buffer;
 	size_t room;
+	struct ahead ahead;
 	uint64_t last_generation;
 	struct listing listing;
 	int64_t now, wall;
@@ -444,6 +454,22 @@ void
 follow_disproved(struct follow *follow, struct generation *generation);
 void
 follow_rewritten(struct follow *follow, struct generation *generation);
+
+/*
+ * ahead.c: a long file that is read on and on is read ahead by a thread. What that has read counts
+ * as if it had been read by who asks for it, but earlier: as long as nothing was seen to change
+ * since, no look and no decision lies between that would have led to another read.
+ */
+
+/*
+ * The bytes from `from` on, where the anchor begins: *n of them, at least as many as the buffer has
+ * room for. They last until the next call. NULL where none were read ahead: then they are to be
+ * read.
+ */
+uint8_t *
+ahead_find(struct follow *follow, const struct generation *generation, uint64_t from, size_t *n);
+void
+ahead_stop(struct follow *follow);
 
 /* tail.c */
 enum tail_result {

@@ -212,7 +212,8 @@ feed(struct reading *reading, struct span bytes, bool last)
 		return 0;
 	if (at < PROOF_HEAD)
 		generation->stream->situation++;
-	content_consume(position, follow->buffer, consumed, on_chunk, reading);
+	content_consume(position, (uint8_t *)bytes.p - position->anchor_length, consumed, on_chunk,
+		reading);
 	generation_mark(follow, generation);
 	count(reading, &counts, at, consumed);
 	return consumed;
@@ -237,13 +238,19 @@ read_behind_anchor(
 	const struct position *position = &generation->position;
 	size_t before = position->anchor_length;
 	size_t room = before + follow->room - LEDGER_CHUNK;
-	ssize_t got = object_read(generation->fd, follow->buffer, room, position->offset - before);
+	uint64_t from = position->offset - before;
+	uint8_t *at = ahead_find(follow, generation, from, &room);
+	ssize_t got = (ssize_t)room;
+	if (!at) {
+		at = follow->buffer;
+		got = object_read(generation->fd, at, room, from);
+	}
 	if (got < 0)
 		return TAIL_FAILED;
-	if ((size_t)got < before || (before && !content_is_anchored(position, follow->buffer)))
+	if ((size_t)got < before || (before && !content_is_anchored(position, at)))
 		return TAIL_DIFFERS;
 	*is_end = (size_t)got < room;
-	*bytes = (struct span){(char *)follow->buffer + before, (size_t)got - before};
+	*bytes = (struct span){(char *)at + before, (size_t)got - before};
 	return TAIL_MORE;
 }
 

@@ -240,20 +240,26 @@ world_store(struct world *w, const struct batch *batch)
 	w->backlog_ends += batch->backlog_ended_count;
 }
 
+/* Whether something is left to do at once. */
+static bool
+world_turn_once(struct world *w)
+{
+	struct batch *batch = batch_new(NULL, w->wall);
+	batch->serial = ++w->serial;
+	bool more = follow_turn(w->follow, w->now, w->wall, batch);
+	if (!w->uncommitted) {
+		world_store(w, batch);
+		follow_committed(w->follow, batch->serial);
+	}
+	batch_free(batch);
+	return more;
+}
+
 /* Turns until nothing is left to do at once, at what is due or hinted at. */
 static void
 world_turn(struct world *w)
 {
-	bool more = true;
-	for (int i = 0; more; i++) {
-		struct batch *batch = batch_new(NULL, w->wall);
-		batch->serial = ++w->serial;
-		more = follow_turn(w->follow, w->now, w->wall, batch);
-		if (!w->uncommitted) {
-			world_store(w, batch);
-			follow_committed(w->follow, batch->serial);
-		}
-		batch_free(batch);
+	for (int i = 0; world_turn_once(w); i++) {
 		if (i > 100000)
 			fail_msg("the follower never comes to rest");
 	}
