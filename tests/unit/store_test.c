@@ -1122,6 +1122,44 @@ t24_a_store_of_version_1_is_taken_over_whole(void **state)
 	shell("cmp '%s/new' '%s/taken-over'", directory, directory);
 }
 
+static void
+t25_a_store_of_version_2_loses_its_digests_and_nothing_else(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	char path[] = "/a";
+	struct position p = {
+		.generation = 1,
+		.path = path,
+		.seen_at = path,
+		.offset = 1 << 20,
+		.head_length = 1000,
+		.proof = (uint8_t[PROOF_TAIL]){1, 0, 2},
+		.proof_length = PROOF_TAIL,
+		.proof_tail = {5, 7},
+	};
+	const struct position *positions[] = {&p};
+	struct ledger_entry entry = {1, 0, {{0}}};
+	struct input_changes of = {.input = "a",
+		.positions = positions,
+		.position_count = 1,
+		.ledger = &entry,
+		.ledger_count = 1};
+	struct changes changes = {.inputs = &of, .input_count = 1};
+	struct store *store = open_as(STORE_CREATED);
+	commit(store, &changes, false);
+	assert_int_equal(ledger_size(store, 1), 1);
+	store_close(store);
+	shell("sqlite3 '%s/aiwatch.db' 'PRAGMA user_version = 2'", directory);
+	store = open_as(STORE_EXISTING);
+	assert_false(store_has_lost(store));
+	memset(p.proof_tail, 0, sizeof p.proof_tail);
+	assert_true(store_each_position(store, "a", check_position, &p, &err));
+	assert_int_equal(p.generation, 2);
+	assert_int_equal(ledger_size(store, 1), 0);
+	store_close(store);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 
 int
@@ -1155,6 +1193,7 @@ main(void)
 		TEST(t22_the_log_gets_its_room_where_the_disk_has_plenty),
 		TEST(t23_a_small_disk_is_left_to_others),
 		TEST(t24_a_store_of_version_1_is_taken_over_whole),
+		TEST(t25_a_store_of_version_2_loses_its_digests_and_nothing_else),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
