@@ -153,11 +153,11 @@ drain_find_old(struct follow *follow, struct generation *generation)
 	if (!object_is_unchanged(&generation->seen, &look) || generation->seldom->doubted_since) {
 		if (generation->seen.inode && !is_still_its_own(follow, generation, &look))
 			return GONE;
-		generation->seen = look;
 		generation->quiet_since = follow->now;
 		if (generation->position.state != GENERATION_HELD)
 			generation->at_end = false;
 	}
+	generation->seen = look;
 	generation->stream->situation += generation->unlinked != (look.links == 0);
 	generation->unlinked = look.links == 0;
 	return generation->unlinked ? GONE : STILL_LINKED;
