@@ -123,6 +123,18 @@ take_missed(struct follow *follow, struct stream *stream, const struct sibling *
 	stream_set_ready(follow, stream);
 }
 
+/* Somebody writes over what was read: its rest comes first. Or it could not be compared just now,
+ * and may be what a sibling is a copy of. */
+static bool
+is_unsure(const struct follow *follow, const struct generation *generation)
+{
+	const struct generation_seldom *seldom = generation->seldom;
+	if (seldom->doubted_since && !generation->shrunk &&
+		follow->now - seldom->doubted_since < REWRITE_LIMIT)
+		return true;
+	return seldom->failing_since && follow->now - seldom->failing_since < DRAIN_QUIET;
+}
+
 /*
  * What was rotated or copied and truncated after the look at the path shows among the siblings
  * already: the path is looked at again first.
@@ -135,9 +147,7 @@ is_path_as_seen(const struct follow *follow, const struct stream *stream)
 					 : current	 ? &current->seen
 							 : NULL;
 	struct object_look look;
-	/* Somebody writes over what was read: its rest comes first. */
-	if (!stream->arrival && current && current->seldom->doubted_since && !current->shrunk &&
-		follow->now - current->seldom->doubted_since < REWRITE_LIMIT)
+	if (!stream->arrival && current && is_unsure(follow, current))
 		return false;
 	bool stands = object_look_at(stream->path, &look) && look.is_file;
 	if (!stands || stream->missing_since != TIME_NONE)
