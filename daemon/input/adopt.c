@@ -68,6 +68,15 @@ adopt_open_own(struct follow *follow, const struct generation *generation)
 	return -1;
 }
 
+void
+adopt_reopen(struct follow *follow, struct generation *generation)
+{
+	generation_close(follow, generation);
+	int fd = generation->position.packed ? -1 : adopt_open_own(follow, generation);
+	if (fd >= 0)
+		generation_set_fd(follow, generation, fd);
+}
+
 static bool
 is_equal_so_far(struct stream *stream, int own, int fd, uint64_t size)
 {

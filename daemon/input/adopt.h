@@ -30,6 +30,10 @@ adopt_packed(struct follow *follow, struct generation *generation, const struct 
 int
 adopt_open_own(struct follow *follow, const struct generation *generation);
 
+/* Closes what it reads, and opens that anew where its object was seen last and still stands. */
+void
+adopt_reopen(struct follow *follow, struct generation *generation);
+
 /* A copy that somebody still writes is not whole: looked at again every second, a minute at most.
  * Until then the stream's `older_waits` is set. */
 bool

@@ -1,7 +1,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
-#include "daemon/input/follow_parts.h"
+#include "daemon/input/adopt.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -76,7 +76,7 @@ follow_failed(struct follow *follow, struct generation *generation, int code)
 	follow_trouble(follow, generation->stream, code, "read");
 	/* A stale handle is opened anew; otherwise only the descriptor may have the bytes. */
 	if (code == ESTALE && !generation->unlinked)
-		generation_close(follow, generation);
+		adopt_reopen(follow, generation);
 }
 
 bool
