@@ -4,6 +4,7 @@
  * too, if it is no longer than 12 KiB. */
 enum { OVERLAP = 4 * LEDGER_CHUNK, BLOCKS = 8 };
 static const uint64_t WORTH = 4 << 20; /* bytes to read */
+enum { SPARSE = 16 * 1024 };	       /* bytes in which one sighting is not many */
 
 void
 ahead_stop(struct follow *follow)
@@ -18,11 +19,19 @@ block_size(const struct follow *follow)
 	return follow->room + OVERLAP;
 }
 
+/* Where there is much to tell, who is told can use a second processor better than a reader can. */
+static bool
+is_dense(const struct follow *follow)
+{
+	size_t sightings = follow->batch->sighting_count - follow->sightings_before;
+	return sightings * SPARSE > follow->batch_bytes;
+}
+
 static bool
 start(struct follow *follow, const struct generation *generation, uint64_t from)
 {
 	struct ahead *ahead = &follow->ahead;
-	if (generation->seen.size < from + WORTH)
+	if (follow->batch_bytes == 0 || generation->seen.size < from + WORTH)
 		return false;
 	ahead->next = from;
 	ahead->blocks = read_ahead_start(&(struct read_ahead_setup){
@@ -42,7 +51,7 @@ ahead_find(struct follow *follow, const struct generation *generation, uint64_t 
 	size_t block = block_size(follow);
 	char *bytes;
 	if (ahead->generation != generation ||
-		!object_is_unchanged(&ahead->seen, &generation->seen)) {
+		!object_is_unchanged(&ahead->seen, &generation->seen) || is_dense(follow)) {
 		ahead_stop(follow);
 		ahead->generation = generation;
 		ahead->seen = generation->seen;

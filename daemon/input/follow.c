@@ -480,6 +480,7 @@ follow_turn(struct follow *follow, int64_t now, int64_t wall, struct batch *batc
 	follow->wall = wall;
 	follow->batch = batch;
 	follow->batch_bytes = 0;
+	follow->sightings_before = batch->sighting_count;
 	follow->turns++;
 	if (watch_read(follow->watch, on_hint, follow)) {
 		log_notice("inotify lost events: everything is looked at");

@@ -204,7 +204,8 @@ struct follow {
 	bool remembers; /* positions were restored */
 	bool wake;	/* look at everything at the next turn */
 	struct batch *batch;
-	size_t batch_bytes;
+	size_t batch_bytes;	 /* read in this turn */
+	size_t sightings_before; /* in the batch when it began */
 	_Atomic uint64_t *steps; /* never NULL */
 	_Atomic uint64_t own_steps;
 	struct input_status status;
