@@ -25,33 +25,52 @@ begins_alike(const struct position *position, const struct beginning *beginning)
 	return n > 0 && !position->packed && position_begins_with(position, beginning->byte, n);
 }
 
-/* All of the arrival stands in the generation's own file, or, where that is gone, was read in it;
- * *unsure where that cannot be told. */
-static bool
-is_within(struct follow *follow, struct generation *generation, const struct arrival *arrival,
-	bool *unsure)
+/* CONTENT_UNREADABLE with errno, ENOENT where the generation's own file is gone. */
+static enum content_verdict
+compare_own(struct follow *follow, struct generation *generation, const struct arrival *arrival)
 {
-	int fd = arrival->fd;
-	uint64_t size = arrival->look.size;
-	struct content_source source = content_of(&fd);
 	struct object_look look;
+	uint64_t size = arrival->look.size;
+	enum content_verdict verdict = CONTENT_UNREADABLE;
 	int own = generation->fd >= 0 ? generation->fd : adopt_open_own(follow, generation);
-	if (own < 0 && descriptor_is_short(errno)) {
-		*unsure = true;
-		return false;
-	}
-	if (own < 0 && size > generation->position.offset)
-		return false;
-	if (own < 0) {
-		enum content_verdict verdict = generation_compare(follow, generation, &source);
-		*unsure |= verdict == CONTENT_UNREADABLE;
-		return verdict != CONTENT_DIFFERS && verdict != CONTENT_UNREADABLE;
-	}
-	bool is_within = object_look_into(own, &look) && look.size >= size &&
-			 stream_is_equal(generation->stream, own, fd, 0, size);
+	if (own < 0)
+		return CONTENT_UNREADABLE;
+	if (object_look_into(own, &look))
+		verdict = look.size < size ? CONTENT_DIFFERS
+					   : content_match(own, arrival->fd, 0, size);
+	int code = errno;
 	if (own != generation->fd)
 		close(own);
-	return is_within;
+	errno = code;
+	return verdict;
+}
+
+/* Whether all of the arrival stands in the generation's own file, or, where that cannot be read,
+ * was read in it; CONTENT_UNREADABLE with errno where that cannot be told. */
+static enum content_verdict
+compare_with(struct follow *follow, struct generation *generation, const struct arrival *arrival)
+{
+	int fd = arrival->fd;
+	struct content_source source = content_of(&fd);
+	enum content_verdict verdict = compare_own(follow, generation, arrival);
+	if (verdict != CONTENT_UNREADABLE || descriptor_is_short(errno))
+		return verdict;
+	if (arrival->look.size > generation->position.offset)
+		return object_is_absent(errno) ? CONTENT_DIFFERS : CONTENT_UNREADABLE;
+	verdict = generation_compare(follow, generation, &source);
+	bool is_told = verdict == CONTENT_DIFFERS || verdict == CONTENT_UNREADABLE;
+	return is_told ? verdict : CONTENT_WHOLE;
+}
+
+/* What cannot be read is waited for, but not without end, unless it is for want of descriptors. */
+static bool
+is_awaited(const struct follow *follow, struct stream *stream, int code)
+{
+	if (descriptor_is_short(code))
+		return true;
+	if (!stream->seldom->hidden_since)
+		stream_seldom(stream)->hidden_since = follow->now;
+	return follow->now - stream->seldom->hidden_since < DRAIN_QUIET;
 }
 
 static bool
@@ -62,7 +81,7 @@ has_just_changed(const struct follow *follow, const struct arrival *arrival)
 }
 
 static const struct generation *
-find_original(struct follow *follow, const struct stream *stream, const struct arrival *arrival,
+find_original(struct follow *follow, struct stream *stream, const struct arrival *arrival,
 	const struct beginning *beginning, bool *unsure)
 {
 	size_t compared = 0;
@@ -70,8 +89,12 @@ find_original(struct follow *follow, const struct stream *stream, const struct a
 		for (size_t i = s->count; s != stream && i-- > 0 && compared < COMPARED_MAX;) {
 			if (!begins_alike(&s->generation[i]->position, beginning))
 				continue;
-			if (is_within(follow, s->generation[i], arrival, unsure))
+			enum content_verdict verdict =
+				compare_with(follow, s->generation[i], arrival);
+			if (verdict == CONTENT_WHOLE)
 				return s->generation[i];
+			*unsure |=
+				verdict == CONTENT_UNREADABLE && is_awaited(follow, stream, errno);
 			compared++;
 		}
 	}
@@ -101,7 +124,7 @@ is_written(const struct follow *follow, const struct arrival *arrival)
 }
 
 enum copy
-copy_of_other(struct follow *follow, const struct stream *stream, const struct arrival *arrival)
+copy_of_other(struct follow *follow, struct stream *stream, const struct arrival *arrival)
 {
 	struct beginning beginning;
 	/* At the first start nothing was read before: what stands there is all new. */
@@ -119,6 +142,8 @@ copy_of_other(struct follow *follow, const struct stream *stream, const struct a
 		find_original(follow, stream, arrival, &beginning, &unsure);
 	if (!original && unsure)
 		return COPY_GROWS; /* asked again */
+	if (stream->seldom->hidden_since)
+		stream_seldom(stream)->hidden_since = 0;
 	if (!original || (!is_written_now && arrival->look.size < COPY_LEAST))
 		return COPY_NONE;
 	if (is_written_now)

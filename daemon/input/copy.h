@@ -9,11 +9,11 @@
  */
 enum copy {
 	COPY_NONE,
-	COPY_GROWS, /* so far, and somebody still writes it */
+	COPY_GROWS, /* so far, and somebody still writes it, or it cannot be told yet */
 	COPY_WHOLE,
 };
 
 enum copy
-copy_of_other(struct follow *follow, const struct stream *stream, const struct arrival *arrival);
+copy_of_other(struct follow *follow, struct stream *stream, const struct arrival *arrival);
 
 #endif

@@ -122,7 +122,8 @@ struct stream_seldom {
 	int64_t retry_at;	     /* after trouble, monotonic */
 	int64_t trouble_since;
 	const char *trouble_in; /* what could not be done, static */
-	int64_t hidden_since;	/* when looks at its siblings began to fail; 0 for not */
+	int64_t hidden_since;	/* when looks at its siblings, or at what it may be a copy of,
+				   began to fail; 0 for not */
 	int64_t stood_until;	/* where the first look at its siblings failed: by the clock of the
 				   file system, what stood there then is no younger; else 0 */
 	int trouble;		/* errno that still stands, 0 for none */

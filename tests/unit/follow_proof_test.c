@@ -11,6 +11,9 @@ enum { MANY = 200 }; /* lines, which are more than PROOF_STEPS bytes */
  * fail, until it is negative. */
 static int reads_left = -1;
 
+/* The file of which nothing can be read; 0 for none. */
+static ino_t damaged;
+
 /* What is appended to a.log when its first lines have been read to their end; NULL for nothing. */
 static const struct world *growing;
 static unsigned grows_by;
@@ -28,7 +31,9 @@ pread64(int fd, void *bytes, size_t n, off64_t at)
 {
 	bool is_anchor = n == LEDGER_CHUNK && at % LEDGER_CHUNK != 0;
 	bool is_proof = n == PROOF_STEPS && at == 0;
-	if (reads_left == 0 && (is_anchor || is_proof)) {
+	struct stat status;
+	bool is_damaged = damaged && fstat(fd, &status) == 0 && status.st_ino == damaged;
+	if (is_damaged || (reads_left == 0 && (is_anchor || is_proof))) {
 		errno = EIO;
 		return -1;
 	}
@@ -344,6 +349,37 @@ t11_want_of_descriptors_is_waited_for_without_end(void **state)
 	world_free(w);
 }
 
+/* A copy whose original cannot be read for a while: what was read of it tells, but not where the
+ * copy has more. */
+static void
+t15_original_that_cannot_be_read_is_waited_for(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned more;
+		int seconds;
+		unsigned times;
+	} CASE[] = {{0, 40, 1}, {1, 20, 1}, {1, 40, 2}};
+	for (size_t i = 0; i < COUNT(CASE); i++) {
+		struct world *w = begun("*.log");
+		unsigned until = MANY + CASE[i].more;
+		struct stat status;
+		assert_int_equal(stat(path_in(w, "a.log"), &status), 0);
+		damaged = status.st_ino;
+		append(w, "a.log", MANY, until);
+		shell(w, "cp a.log b.log");
+		world_pass(w, CASE[i].seconds);
+		damaged = 0;
+		world_pass(w, 60);
+		append(w, "b.log", until, until + 1);
+		world_pass(w, 5);
+		assert_int_equal(w->seen[0], CASE[i].times);
+		assert_int_equal(w->seen[until - 1], CASE[i].times);
+		assert_int_equal(w->seen[until], 1);
+		world_free(w);
+	}
+}
+
 /* In place, as another object, and beside the log. */
 static void
 t10_what_cannot_be_read_is_not_taken_for_other_content(void **state)
@@ -425,6 +461,7 @@ main(void)
 		cmocka_unit_test(t12_copy_beside_many_logs_is_known_once_it_has_more_bytes),
 		cmocka_unit_test(t13_what_grows_while_older_siblings_are_asked_for_is_read),
 		cmocka_unit_test(t14_digests_that_are_not_known_prove_nothing_else),
+		cmocka_unit_test(t15_original_that_cannot_be_read_is_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
