@@ -482,6 +482,15 @@ step_turn(struct run *run, struct stream *stream, uint32_t draw)
 			run->follower, PASSED[take(&draw, COUNT(PASSED))], 1 + take(&draw, 4) * 20);
 }
 
+/* For want of descriptors those of what was read up are closed. */
+static void
+let_fail(struct run *run, enum calls_fault fault, unsigned at, unsigned count)
+{
+	if (fault == CALLS_EMFILE || fault == CALLS_ENOMEM)
+		run->world->keeps_open = false;
+	calls_fail(fault, at, count);
+}
+
 /* A call of the follower's fails soon, or a few of them. */
 static void
 step_fault(struct run *run, struct stream *stream, uint32_t draw)
@@ -493,7 +502,7 @@ step_fault(struct run *run, struct stream *stream, uint32_t draw)
 
 	(void)stream;
 	world_say(run->world, "%s at call %u, %u times", calls_fault_name(fault), at, count);
-	calls_fail(fault, at, count);
+	let_fail(run, fault, at, count);
 }
 
 static void
@@ -736,7 +745,7 @@ history_run(const struct history *history, const char *directory, bool verbose, 
 		&(struct follower_events){run.world, world_on_read, world_on_counted});
 	begin(&run, history->seed);
 	if (history->fault_at)
-		calls_fail(history->fault, history->fault_at, 1);
+		let_fail(&run, history->fault, history->fault_at, 1);
 	for (size_t i = 0; i < history->count; i++) {
 		const struct step *step = &history->steps[i];
 

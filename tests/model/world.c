@@ -542,7 +542,7 @@ world_on_read(void *owner, unsigned number)
 		return;
 	struct line *line = &world->lines[number];
 	line->waiting = true;
-	if (!line->copied && !line->is_cut && world->keeps_open)
+	if (!line->copied && !line->is_cut)
 		line->home->held = true;
 }
 
@@ -603,7 +603,7 @@ world_reconsider(struct world *world)
 	uint8_t *found = mem_new(WORLD_LINES);
 
 	for (const struct object *object = world->objects; object; object = object->next)
-		if (object->beside > 0 || object->held ||
+		if (object->beside > 0 || (object->held && world->keeps_open) ||
 			(object->names > 0 && object->is_known && geteuid() == 0))
 			mark_lines(object, found);
 	for (unsigned i = 0; i < world->stream_count; i++)
