@@ -186,8 +186,11 @@ drain_prove(struct follow *follow, struct generation *generation)
 		drain_compare(follow, generation, generation->fd, &generation->seen);
 	if (verdict == CONTENT_WHOLE && generation->position.state == GENERATION_HELD)
 		follow_go_on(follow, generation);
-	if (verdict == CONTENT_WHOLE)
+	/* It may have grown when it could not be compared. */
+	if (verdict == CONTENT_WHOLE) {
+		generation->at_end = false;
 		return true;
+	}
 	if (verdict == CONTENT_UNREADABLE) {
 		follow_failed(follow, generation, errno);
 		if (!follow_gives_up(follow, generation))
