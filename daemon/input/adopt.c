@@ -265,8 +265,10 @@ compare_packed(struct follow *follow, struct stream *stream, const struct siblin
 		if (!is_gone(generation) || (generation->fd >= 0 && !generation->at_end) ||
 			is_still_written(generation))
 			return ADOPT_UNDECIDED;
-		return adopt_packed(follow, generation, sibling, fd, look) ? ADOPT_TAKEN
-									   : ADOPT_UNDECIDED;
+		if (adopt_packed(follow, generation, sibling, fd, look))
+			return ADOPT_TAKEN;
+		stream->unreadable = true;
+		return ADOPT_UNDECIDED;
 	}
 	if (unread)
 		stream_set_busy(follow, stream);
