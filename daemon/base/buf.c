@@ -49,7 +49,9 @@ buf_add(struct buf *buf, const void *bytes, size_t n)
 void
 buf_add_byte(struct buf *buf, char byte)
 {
-	buf_add(buf, &byte, 1);
+	buf_reserve(buf, 1);
+	buf->p[buf->n++] = byte;
+	buf->p[buf->n] = '\0';
 }
 
 void

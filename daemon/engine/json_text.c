@@ -9,14 +9,24 @@ static void
 begin(struct json_text *json, const char *name)
 {
 	struct buf *buf = &json->buf;
-	char last = buf->n ? buf->p[buf->n - 1] : '[';
-	if (last != '{' && last != '[')
-		buf_add_text(buf, json->spaced ? ", " : ",");
-	if (!name)
-		return;
-	buf_add_byte(buf, '"');
-	buf_add_text(buf, name);
-	buf_add_text(buf, json->spaced ? "\": " : "\":");
+	size_t n = name ? strlen(name) : 0;
+	buf_reserve(buf, n + sizeof ", \"\": ");
+	char *p = buf->p + buf->n;
+	if (buf->n && p[-1] != '{' && p[-1] != '[') {
+		*p++ = ',';
+		if (json->spaced)
+			*p++ = ' ';
+	}
+	if (name) {
+		*p++ = '"';
+		p = mempcpy(p, name, n);
+		*p++ = '"';
+		*p++ = ':';
+		if (json->spaced)
+			*p++ = ' ';
+	}
+	*p = '\0';
+	buf->n = (size_t)(p - buf->p);
 }
 
 void
@@ -45,30 +55,56 @@ add_escape(struct buf *buf, unsigned char c)
 	}
 }
 
-static void
-add_escaped(struct buf *buf, const char *text, bool is_utf8)
+static bool
+is_plain(unsigned char c)
 {
-	const char *from = text;
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		bool is_plain = c >= 0x20 && c != '"' && c != '\\' && (c < 0x80 || is_utf8);
-		if (is_plain)
-			continue;
-		buf_add(buf, from, (size_t)(text - from));
-		from = text + 1;
-		if (c >= 0x80)
-			buf_add_byte(buf, '?');
-		else
-			add_escape(buf, c);
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* How many bytes at the start of s are ASCII and need no escape, by eights, then one by one. */
+static size_t
+plain_run(struct span s)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101), beyond = each * 0x80;
+	uint64_t word;
+	size_t i = 0;
+	for (; i + sizeof word <= s.n; i += sizeof word) {
+		memcpy(&word, s.p + i, sizeof word);
+		/* A byte that is less borrows; so may one behind it, which no longer matters. */
+		uint64_t control = word - each * 0x20, quote = (word ^ each * '"') - each,
+			 backslash = (word ^ each * '\\') - each;
+		if ((word | control | quote | backslash) & beyond)
+			break;
 	}
-	buf_add(buf, from, (size_t)(text - from));
+	while (i < s.n && is_plain((unsigned char)s.p[i]))
+		i++;
+	return i;
 }
 
 static void
 add_text(struct buf *buf, const char *text)
 {
+	struct span left = span_of(text);
+	bool is_known = false, is_utf8 = false;
+	buf_reserve(buf, left.n + 2);
 	buf_add_byte(buf, '"');
-	add_escaped(buf, text, utf8_is_valid(span_of(text)));
+	for (size_t n; left.n; left = span_from(left, n)) {
+		unsigned char c = (unsigned char)left.p[0];
+		n = plain_run(left);
+		if (n) {
+			buf_add(buf, left.p, n);
+			continue;
+		}
+		n = 1;
+		if (c < 0x80) {
+			add_escape(buf, c);
+			continue;
+		}
+		if (!is_known)
+			is_utf8 = utf8_is_valid(left);
+		is_known = true;
+		buf_add_byte(buf, is_utf8 ? (char)c : '?');
+	}
 	buf_add_byte(buf, '"');
 }
 
