@@ -85,8 +85,8 @@ enum { EVIDENCE_MAX = 4 }; /* lines of evidence that an alert keeps */
 #define ALERT_ID_TEXT 33 /* 32 hexadecimal digits and a NUL */
 
 /*
- * An alert as it goes to the sinks; all texts owned, NULL where the document says null. The same
- * value stands in the store as the generic document (design: section 6).
+ * An alert as it goes to the sinks; all texts owned, NULL where the generic document (design:
+ * section 6) says null. The same value stands in the store: see alert_save.
  */
 struct alert {
 	char id[ALERT_ID_TEXT];
@@ -165,6 +165,10 @@ alert_id_of_follower(char out[ALERT_ID_TEXT], const char *site, enum alert_kind 
 void
 alert_write_texts(struct alert *alert, const char *advice);
 
+/* What is advised where the rule has nothing of its own, by kind, state and cause; static. */
+const char *
+alert_usual_advice(const struct alert *alert);
+
 /* A label of the configuration, added to the document of one sink. */
 struct label {
 	char *name;
@@ -173,13 +177,17 @@ struct label {
 
 /*
  * The generic document, one line of JSON without a newline, to be freed. `collector` names this
- * host; labels may be NULL where count is 0. alert_from_json reads what alert_to_json wrote: false
- * with a sentence on anything else, and then nothing is to be freed. What the document has no room
- * for (the digests and read_at of evidence) comes back as zeros and TIME_NONE.
+ * host; labels may be NULL where count is 0. alert_save writes the same members for the store, to
+ * be freed too, without spaces, what is none, what follows from the rest and the usual advice.
+ * alert_from_json reads what either wrote: false with a sentence on anything else, and then nothing
+ * is to be freed. What there is no room for (the digests and read_at of evidence) comes back as
+ * zeros and TIME_NONE.
  */
 char *
 alert_to_json(const struct alert *alert, const char *collector, const struct label *labels,
 	size_t label_count);
+char *
+alert_save(const struct alert *alert);
 bool
 alert_from_json(const char *document, struct alert *alert, struct err *err);
 

@@ -83,6 +83,38 @@ write_evidence(struct json_text *json, const struct alert *alert)
 	json_text_close(json, ']');
 }
 
+/* As saved: what is none is left out. */
+static void
+save_time(struct json_text *json, const char *name, int64_t time)
+{
+	if (time != TIME_NONE)
+		write_time(json, name, time);
+}
+
+static void
+save_text(struct json_text *json, const char *name, const char *text)
+{
+	if (text)
+		json_text_put(json, name, text);
+}
+
+static void
+save_evidence(struct json_text *json, const struct alert *alert)
+{
+	json_text_open(json, "evidence", '[');
+	for (size_t i = 0; i < alert->evidence_count; i++) {
+		const struct evidence *evidence = &alert->evidence[i];
+		json_text_open(json, NULL, '{');
+		json_text_put(json, "event", event_name(evidence->event));
+		save_time(json, "time", evidence->time);
+		save_text(json, "file", evidence->file);
+		json_text_number(json, "offset", (int64_t)evidence->offset);
+		save_text(json, "text", evidence->text);
+		json_text_close(json, '}');
+	}
+	json_text_close(json, ']');
+}
+
 static void
 write_links(struct json_text *json, enum alert_kind kind)
 {
@@ -141,6 +173,38 @@ alert_to_json(const struct alert *alert, const char *collector, const struct lab
 	write_labels(&json, labels, label_count);
 	json_text_put(&json, "collector", collector);
 	json_text_flag(&json, "test", alert->test);
+	json_text_close(&json, '}');
+	return json_text_take(&json);
+}
+
+/* What follows from the rest is written when it is sent; so is the usual advice. */
+char *
+alert_save(const struct alert *alert)
+{
+	struct json_text json = {.spaced = false};
+	json_text_open(&json, NULL, '{');
+	json_text_number(&json, "version", 1);
+	json_text_put(&json, "id", alert->id);
+	json_text_put(&json, "kind", alert_kind_name(alert->kind));
+	json_text_put(&json, "status", alert->firing ? "firing" : "resolved");
+	if (alert->reminder)
+		json_text_flag(&json, "reminder", true);
+	json_text_put(&json, "severity", alert_severity_name(alert->severity));
+	json_text_put(&json, "site", alert->site);
+	json_text_put(&json, "state", site_state_name(alert->state));
+	json_text_put(&json, "previous_state", site_state_name(alert->previous_state));
+	save_text(&json, "summary", alert->summary);
+	if (!alert->advice || strcmp(alert->advice, alert_usual_advice(alert)) != 0)
+		json_text_put(&json, "advice", alert->advice);
+	save_text(&json, "cause", alert->cause);
+	save_time(&json, "started_at", alert->started_at);
+	save_time(&json, "updated_at", alert->updated_at);
+	save_time(&json, "resolved_at", alert->resolved_at);
+	save_text(&json, "resolution", resolution_name(alert->resolution));
+	json_text_number(&json, "occurrences", (int64_t)alert->occurrences);
+	save_evidence(&json, alert);
+	if (alert->test)
+		json_text_flag(&json, "test", true);
 	json_text_close(&json, '}');
 	return json_text_take(&json);
 }
@@ -307,6 +371,8 @@ alert_from_json(const char *document, struct alert *alert, struct err *err)
 		return err_set(err, "no JSON: %s at byte %d", error.text, error.position);
 	bool ok = read_identity(object, alert, err) && read_rest(object, alert, err) &&
 		  read_evidence(object, alert, err);
+	if (ok && !json_object_get(object, "advice"))
+		alert->advice = mem_text(alert_usual_advice(alert));
 	json_decref(object);
 	if (ok)
 		return true;

@@ -144,8 +144,8 @@ failing_advice(const char *cause)
 	return FAILING;
 }
 
-static const char *
-advice_for(const struct alert *alert)
+const char *
+alert_usual_advice(const struct alert *alert)
 {
 	switch (alert->kind) {
 	case ALERT_CERTIFICATE_EXPIRED:
@@ -196,7 +196,7 @@ void
 alert_write_texts(struct alert *alert, const char *advice)
 {
 	char *words = trouble_words(alert);
-	char *advice_text = mem_text(advice ? advice : advice_for(alert));
+	char *advice_text = mem_text(advice ? advice : alert_usual_advice(alert));
 	free(alert->summary);
 	free(alert->advice);
 	alert->advice = advice_text;

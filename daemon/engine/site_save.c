@@ -154,7 +154,7 @@ save_holds(struct json_text *json, const struct holds *holds)
 static void
 save_kept(struct json_text *json, const struct alert *alert)
 {
-	char *document = alert_to_json(alert, NULL, NULL, 0);
+	char *document = alert_save(alert);
 	json_text_open(json, NULL, '{');
 	json_text_put(json, "alert", document);
 	save_evidence_list(json, NULL, alert->evidence, alert->evidence_count);

@@ -285,7 +285,7 @@ static bool
 put_posting(struct store *store, const struct posting *posting, struct err *err)
 {
 	sqlite3_stmt *put = store->prepared[SQL_PUT_ALERT];
-	char *document = alert_to_json(posting->alert, "", NULL, 0);
+	char *document = alert_save(posting->alert);
 	store_bind_number(put, 1, (int64_t)posting->serial);
 	store_bind_text(put, 2, posting->alert->id);
 	store_bind_text(put, 3, posting->alert->site);

@@ -1,6 +1,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/engine/alert.h"
+#include "daemon/engine/alert_json.h"
 #include "daemon/engine/json_text.h"
 
 #include <setjmp.h>
@@ -297,6 +298,105 @@ t09_numbers_are_written_whole(void **state)
 	free(text);
 }
 
+/* The saved form leads to the same document, whatever it leaves out. */
+static void
+assert_saved_form_keeps(const struct alert *alert)
+{
+	struct alert back;
+	struct err err = ERR_INIT;
+	char *saved = alert_save(alert), *before = alert_to_json(alert, "loghost", NULL, 0);
+	assert_true(alert_from_json(saved, &back, &err));
+	char *after = alert_to_json(&back, "loghost", NULL, 0);
+	assert_string_equal(after, before);
+	free(after);
+	free(before);
+	free(saved);
+	alert_fini(&back);
+}
+
+static void
+t10_saved_form_says_no_more_than_is_needed(void **state)
+{
+	(void)state;
+	struct alert alert = expired();
+	assert_saved_form_keeps(&alert);
+	char *saved = alert_save(&alert);
+	assert_null(strstr(saved, "null"));
+	assert_null(strstr(saved, "advice"));
+	assert_null(strstr(saved, "links"));
+	free(saved);
+	alert.evidence[0].time = TIME_NONE;
+	free(alert.evidence[1].file);
+	alert.evidence[1].file = NULL;
+	alert.firing = false;
+	alert.resolution = RESOLUTION_QUIET;
+	alert.resolved_at = alert.updated_at;
+	alert.reminder = alert.test = true;
+	alert.cause = mem_text("bad certificate");
+	alert_write_texts(&alert, "the rule's own");
+	assert_saved_form_keeps(&alert);
+	free(alert.advice);
+	alert.advice = NULL;
+	assert_saved_form_keeps(&alert);
+	alert_fini(&alert);
+}
+
+/* The usual advice is that of kind, state and cause as they come back. */
+static void
+t11_saved_form_keeps_every_usual_advice(void **state)
+{
+	(void)state;
+	static const char *const CAUSE[] = {NULL, "407", "Timeout", "text/html"};
+	for (int kind = 0; kind < ALERT_KINDS; kind++) {
+		for (size_t i = 0; i < COUNT(CAUSE); i++) {
+			struct alert alert = expired();
+			alert.kind = (enum alert_kind)kind;
+			alert.state = i % 2 ? SITE_ENROLL_REJECTED : SITE_SYNC_FORBIDDEN;
+			alert.cause = mem_text(CAUSE[i]);
+			alert_write_texts(&alert, NULL);
+			assert_saved_form_keeps(&alert);
+			alert_fini(&alert);
+		}
+	}
+}
+
+/* As jansson reads it back; a text that is no UTF-8 with '?'. */
+static void
+assert_text_comes_back(const char *text)
+{
+	struct json_text json = {0};
+	json_text_open(&json, NULL, '[');
+	json_text_put(&json, NULL, text);
+	json_text_close(&json, ']');
+	char *written = json_text_take(&json);
+	json_t *list = json_loads(written, 0, NULL), *wanted = json_of_text(text);
+	assert_non_null(list);
+	assert_string_equal(json_string_value(json_array_get(list, 0)), json_string_value(wanted));
+	json_decref(wanted);
+	json_decref(list);
+	free(written);
+}
+
+static void
+t12_texts_are_escaped_wherever_it_is_needed(void **state)
+{
+	(void)state;
+	char text[20] = "";
+	for (size_t at = 0; at + 2 < sizeof text; at++) {
+		for (int byte = 1; byte < 256; byte++) {
+			memset(text, 'a', sizeof text - 1);
+			text[at] = (char)byte;
+			assert_text_comes_back(text); /* also where nothing is to be escaped */
+			text[at + 1] = (char)byte;
+			assert_text_comes_back(text);
+			memcpy(&text[at], "\xc3\xa4", 2);
+			text[at ? at - 1 : sizeof text - 2] = (char)byte;
+			assert_text_comes_back(text);
+		}
+	}
+	assert_text_comes_back("");
+}
+
 int
 main(void)
 {
@@ -310,6 +410,9 @@ main(void)
 		cmocka_unit_test(t07_evidence_keeps_the_beginning_and_the_latest),
 		cmocka_unit_test(t08_advice_names_the_remedy_and_what_it_may_also_be),
 		cmocka_unit_test(t09_numbers_are_written_whole),
+		cmocka_unit_test(t10_saved_form_says_no_more_than_is_needed),
+		cmocka_unit_test(t11_saved_form_keeps_every_usual_advice),
+		cmocka_unit_test(t12_texts_are_escaped_wherever_it_is_needed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
