@@ -7,7 +7,7 @@ import tempfile
 import time
 
 from measure import (LOG, Figure, Listening, cpu, cpu_seconds, generate, median, memory_kib, paired,
-                     percentile, probe, tool, wake_ups, wall)
+                     percentile, probe, tool, wake_ups, wall, worked_seconds)
 from programs import (READERS, Aiwatch, Floor, Rsyslog, SyslogNg, grep, ripgrep, wait_until)
 
 MIB = 1 << 20
@@ -297,28 +297,38 @@ def burst(bench):
                  f"floor {median(after[Floor]) * 1000:.0f} ms")
 
 
+def keep_pace(bench, kind, seconds, lines):
+    """Percent of a core, and microseconds of the pairs and of bare syncs, which stand by the floor."""
+    directory = bench.fresh(kind.name)
+    root = os.path.join(directory, "logs")
+    os.makedirs(os.path.join(root, "CM"))
+    program = kind(directory, root, os.path.join(directory, "s"))
+    syncs = [bench.directory] if kind is Floor else []
+    listening = Listening("pace", os.path.join(root, "CM", LOG), program.socket, seconds, lines,
+                          bench.name("R"), *syncs)
+    try:
+        program.start()
+        time.sleep(1)
+        wait_until(lambda: is_idle([program]), 20)
+        before = worked_seconds(program.pid)
+        lags, sync = listening.go()
+        return (worked_seconds(program.pid) - before) / seconds * 100, lags, sync
+    finally:
+        listening.close()
+        program.stop()
+
+
 def rate(bench):
-    row, seconds = "50,000 lines/s into one file", 10
-    used, lags = {}, {}
-    for kind in (Aiwatch, Floor):
-        directory = bench.fresh(kind.name)
-        root = os.path.join(directory, "logs")
-        os.makedirs(os.path.join(root, "CM"))
-        program = kind(directory, root, os.path.join(directory, "s"))
-        syncs = [bench.directory] if kind is Floor else []
-        listening = Listening("pace", os.path.join(root, "CM", LOG), program.socket, seconds, 50000,
-                              bench.name("R"), *syncs)
-        try:
-            program.start()
-            time.sleep(1)
-            wait_until(lambda: is_idle([program]), 20)
-            before = cpu_seconds(program.pid)
-            lags[kind], sync = listening.go()
-            used[kind] = (cpu_seconds(program.pid) - before) / seconds * 100
-        finally:
-            listening.close()
-            program.stop()
-    yield Figure(row, "processor", used[Aiwatch], "%", 4, f"floor {used[Floor]:.1f} %")
+    row = "50,000 lines/s into one file"
+    used, lags, sync = {Aiwatch: [], Floor: []}, {Aiwatch: [], Floor: []}, []
+    for _ in range(min(bench.rounds, 3)):
+        for kind in used:
+            worked, taken, synced = keep_pace(bench, kind, 10, 50000)
+            used[kind].append(worked)
+            lags[kind] += taken
+            sync += synced
+    yield Figure(row, "processor", median(used[Aiwatch]), "%", 4,
+                 f"floor {median(used[Floor]):.1f} %")
     lag = (median(lags[Aiwatch]) - median(sync)) / 1000
     yield Figure(row, "lag to the datagram, less one fdatasync, median", lag, "ms", 0.2,
                  f"floor {median(lags[Floor]) / 1000:.3f} ms, fdatasync {median(sync) / 1000:.3f} ms")
