@@ -22,7 +22,8 @@ struct sha256 {
 struct hash128
 hash128(const void *bytes, size_t n);
 uint64_t
-hash64(const void *bytes, size_t n); /* XXH3, as it is kept on disk; half the time of hash128 */
+hash64(const void *bytes,
+	size_t n); /* XXH3, as it is kept on disk; two thirds of the time of hash128 */
 struct sha256
 sha256(const void *bytes, size_t n);
 struct sha256

@@ -1,16 +1,33 @@
+#include "daemon/base/clock.h"
 #include "daemon/input/follow_parts.h"
 
 /* A line that is not whole at the end of a block, with the anchor before it, is in the next block
  * too, if it is no longer than 12 KiB. */
-enum { OVERLAP = 4 * LEDGER_CHUNK, BLOCKS = 8 };
+enum {
+	OVERLAP = 4 * LEDGER_CHUNK,
+	BLOCKS = 8,
+	ROOM_MOST = 512 * 1024, /* for longer lines blocks would take too much memory */
+	SPARSE = 16 * 1024,	/* bytes in which one sighting is not many */
+};
 static const uint64_t WORTH = 4 << 20; /* bytes to read */
-enum { SPARSE = 16 * 1024 };	       /* bytes in which one sighting is not many */
+#define PAUSE SECOND		       /* when what was read ahead was of no use */
 
 void
 ahead_stop(struct follow *follow)
 {
-	read_ahead_stop(follow->ahead.blocks);
-	follow->ahead = (struct ahead){.blocks = NULL};
+	struct ahead *ahead = &follow->ahead;
+	read_ahead_stop(ahead->blocks);
+	*ahead = (struct ahead){.not_before = ahead->not_before};
+}
+
+/* Blocks that are dropped were read for nothing, and the next would be: a log that grows is seen to
+ * change with each look. */
+static void
+drop(struct follow *follow)
+{
+	if (follow->ahead.blocks)
+		follow->ahead.not_before = follow->now + PAUSE;
+	ahead_stop(follow);
 }
 
 static size_t
@@ -27,11 +44,20 @@ is_dense(const struct follow *follow)
 	return sightings * SPARSE > follow->batch_bytes;
 }
 
+/* Not before something was read in this turn, which tells how dense it is. */
+static bool
+is_worth(const struct follow *follow, const struct generation *generation, uint64_t from)
+{
+	return follow->batch_bytes > 0 && follow->now >= follow->ahead.not_before &&
+	       follow->room <= ROOM_MOST && generation->position.offset > 0 &&
+	       generation->seen.size >= from + WORTH;
+}
+
 static bool
 start(struct follow *follow, const struct generation *generation, uint64_t from)
 {
 	struct ahead *ahead = &follow->ahead;
-	if (follow->batch_bytes == 0 || generation->seen.size < from + WORTH)
+	if (!is_worth(follow, generation, from))
 		return false;
 	ahead->next = from;
 	ahead->blocks = read_ahead_start(&(struct read_ahead_setup){
@@ -41,6 +67,8 @@ start(struct follow *follow, const struct generation *generation, uint64_t from)
 		.blocks = BLOCKS,
 		.overlap = OVERLAP,
 	});
+	if (!ahead->blocks)
+		ahead->not_before = follow->now + PAUSE;
 	return ahead->blocks != NULL;
 }
 
@@ -52,7 +80,7 @@ ahead_find(struct follow *follow, const struct generation *generation, uint64_t 
 	char *bytes;
 	if (ahead->generation != generation ||
 		!object_is_unchanged(&ahead->seen, &generation->seen) || is_dense(follow)) {
-		ahead_stop(follow);
+		drop(follow);
 		ahead->generation = generation;
 		ahead->seen = generation->seen;
 		return NULL;
@@ -62,8 +90,12 @@ ahead_find(struct follow *follow, const struct generation *generation, uint64_t 
 	uint64_t at = ahead->next;
 	ahead->next += block - OVERLAP;
 	uint64_t skip = from - at; /* huge where it begins before the block */
-	if (read_ahead_next(ahead->blocks, &bytes) < (ssize_t)block || skip > OVERLAP) {
+	if (read_ahead_next(ahead->blocks, &bytes) < (ssize_t)block) {
 		ahead_stop(follow);
+		return NULL;
+	}
+	if (skip > OVERLAP) {
+		drop(follow);
 		return NULL;
 	}
 	*n = block - (size_t)skip;

@@ -165,6 +165,7 @@ struct ahead {
 	struct object_look seen;	     /* then */
 	struct read_ahead *blocks;	     /* NULL: none */
 	uint64_t next;			     /* where the next of them begins */
+	int64_t not_before;		     /* it begins again, monotonic */
 };
 
 struct follow {
@@ -460,7 +461,9 @@ follow_rewritten(struct follow *follow, struct generation *generation);
 /*
  * ahead.c: a long file that is read on and on is read ahead by a thread. What that has read counts
  * as if it had been read by who asks for it, but earlier: as long as nothing was seen to change
- * since, no look and no decision lies between that would have led to another read.
+ * since, no decision lies between that would have led to another read. What is asked of the file as
+ * it is now, where text goes on behind NULs, may know more than a block does: then it is read
+ * again.
  */
 
 /*

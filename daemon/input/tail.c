@@ -176,7 +176,7 @@ skip_nuls(struct follow *follow, struct generation *generation)
 	 */
 	text &= ~UINT64_C(3);
 	if (text <= position->offset)
-		return TAIL_END;
+		return TAIL_MORE; /* written since the read */
 	if (!content_skip(position, generation->fd, text))
 		return TAIL_FAILED;
 	generation_mark(follow, generation);

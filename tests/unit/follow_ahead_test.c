@@ -1,6 +1,20 @@
 #include "daemon/input/follow_parts.h"
 #include "tests/unit/follow_world.h"
 
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+static _Atomic uint64_t read_until;
+
+ssize_t
+pread64(int fd, void *bytes, size_t n, off64_t at)
+{
+	ssize_t got = syscall(SYS_pread64, fd, bytes, n, at);
+	if (got > 0 && (uint64_t)(at + got) > read_until)
+		read_until = (uint64_t)(at + got);
+	return got;
+}
+
 /*
  * Files of several MiB, of which most is read ahead. Behind each numbered line stand `others` of
  * `length` bytes of which nothing is to be told.
@@ -181,6 +195,68 @@ t09_what_has_much_to_tell_is_not_read_ahead(void **state)
 	world_free(w);
 }
 
+/* Each look sees that it has grown. */
+static void
+t10_what_grows_is_not_read_ahead_again_and_again(void **state)
+{
+	(void)state;
+	struct world *w = world_new("*.log");
+	begin(w, 300);
+	unsigned next = 300;
+	bool more = true;
+	while (more) {
+		if (next < 310) {
+			append(w, "a.log", next, next + 1);
+			next++;
+			follow_wake(w->follow);
+		}
+		more = world_turn_once(w);
+		assert_false(is_ahead(w));
+	}
+	assert_true(next > 303);
+	expect_once(w, next, true);
+	world_free(w);
+}
+
+/* Written through a mapping: of a line in a page that is dirty already no size and no time tells,
+ * and what was read ahead of it may still be NULs. */
+static void
+t11_line_in_reserved_room_is_read_at_once(void **state)
+{
+	(void)state;
+	enum { RESERVED = 32 << 20 };
+	char *line = lines(300, 301);
+	for (size_t others = 0; others < 88; others += 2) {
+		struct world *w = world_new("*.log");
+		struct stat status;
+		put_long(w, "a.log", 0, 0, 240);
+		put_with(w, "a.log", O_APPEND, 240, 241, others, 3000);
+		int fd = open(path_in(w, "a.log"), O_RDWR);
+		assert_int_equal(fstat(fd, &status), 0);
+		size_t end = (size_t)status.st_size;
+		assert_int_equal(ftruncate(fd, RESERVED), 0);
+		char *map = mmap(NULL, RESERVED, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		assert_true(map != MAP_FAILED);
+		map[end - 2] ^= 1;
+		map[end + strlen(line)] = 0;
+		read_until = 0;
+		world_start(w);
+		follow_wake(w->follow);
+		while (w->follow->status.bytes_read + (1 << 20) + 600000 < end)
+			assert_true(world_turn_once(w));
+		for (int i = 0; i < 1000 && read_until < end + (1 << 18); i++)
+			usleep(20); /* mostly the thread has read that far by then */
+		memcpy(map + end, line, strlen(line));
+		while (world_turn_once(w))
+			continue;
+		assert_int_equal(w->seen[300], 1);
+		munmap(map, RESERVED);
+		close(fd);
+		world_free(w);
+	}
+	free(line);
+}
+
 int
 main(void)
 {
@@ -192,8 +268,10 @@ main(void)
 		cmocka_unit_test(t05_what_was_read_before_a_change_is_read_again),
 		cmocka_unit_test(t06_it_stops_in_the_midst),
 		cmocka_unit_test(t07_two_long_files_take_turns),
-		cmocka_unit_test(t09_what_has_much_to_tell_is_not_read_ahead),
 		cmocka_unit_test(t08_behind_a_long_hole_it_goes_on),
+		cmocka_unit_test(t09_what_has_much_to_tell_is_not_read_ahead),
+		cmocka_unit_test(t10_what_grows_is_not_read_ahead_again_and_again),
+		cmocka_unit_test(t11_line_in_reserved_room_is_read_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
