@@ -92,13 +92,6 @@ save_time(struct json_text *json, const char *name, int64_t time)
 }
 
 static void
-save_text(struct json_text *json, const char *name, const char *text)
-{
-	if (text)
-		json_text_put(json, name, text);
-}
-
-static void
 save_evidence(struct json_text *json, const struct alert *alert)
 {
 	json_text_open(json, "evidence", '[');
@@ -107,9 +100,9 @@ save_evidence(struct json_text *json, const struct alert *alert)
 		json_text_open(json, NULL, '{');
 		json_text_put(json, "event", event_name(evidence->event));
 		save_time(json, "time", evidence->time);
-		save_text(json, "file", evidence->file);
+		json_text_save(json, "file", evidence->file);
 		json_text_number(json, "offset", (int64_t)evidence->offset);
-		save_text(json, "text", evidence->text);
+		json_text_save(json, "text", evidence->text);
 		json_text_close(json, '}');
 	}
 	json_text_close(json, ']');
@@ -187,24 +180,22 @@ alert_save(const struct alert *alert)
 	json_text_put(&json, "id", alert->id);
 	json_text_put(&json, "kind", alert_kind_name(alert->kind));
 	json_text_put(&json, "status", alert->firing ? "firing" : "resolved");
-	if (alert->reminder)
-		json_text_flag(&json, "reminder", true);
+	json_text_save_flag(&json, "reminder", alert->reminder);
 	json_text_put(&json, "severity", alert_severity_name(alert->severity));
 	json_text_put(&json, "site", alert->site);
 	json_text_put(&json, "state", site_state_name(alert->state));
 	json_text_put(&json, "previous_state", site_state_name(alert->previous_state));
-	save_text(&json, "summary", alert->summary);
+	json_text_save(&json, "summary", alert->summary);
 	if (!alert->advice || strcmp(alert->advice, alert_usual_advice(alert)) != 0)
 		json_text_put(&json, "advice", alert->advice);
-	save_text(&json, "cause", alert->cause);
+	json_text_save(&json, "cause", alert->cause);
 	save_time(&json, "started_at", alert->started_at);
 	save_time(&json, "updated_at", alert->updated_at);
 	save_time(&json, "resolved_at", alert->resolved_at);
-	save_text(&json, "resolution", resolution_name(alert->resolution));
+	json_text_save(&json, "resolution", resolution_name(alert->resolution));
 	json_text_number(&json, "occurrences", (int64_t)alert->occurrences);
 	save_evidence(&json, alert);
-	if (alert->test)
-		json_text_flag(&json, "test", true);
+	json_text_save_flag(&json, "test", alert->test);
 	json_text_close(&json, '}');
 	return json_text_take(&json);
 }

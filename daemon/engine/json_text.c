@@ -151,6 +151,20 @@ json_text_flag(struct json_text *json, const char *name, bool flag)
 	buf_add_text(&json->buf, flag ? "true" : "false");
 }
 
+void
+json_text_save(struct json_text *json, const char *name, const char *text)
+{
+	if (text)
+		json_text_put(json, name, text);
+}
+
+void
+json_text_save_flag(struct json_text *json, const char *name, bool flag)
+{
+	if (flag)
+		json_text_flag(json, name, true);
+}
+
 char *
 json_text_take(struct json_text *json)
 {

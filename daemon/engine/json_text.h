@@ -31,6 +31,12 @@ json_text_number(struct json_text *json, const char *name, int64_t number);
 void
 json_text_flag(struct json_text *json, const char *name, bool flag);
 
+/* The same for a saved form: nothing for NULL, or for false. */
+void
+json_text_save(struct json_text *json, const char *name, const char *text);
+void
+json_text_save_flag(struct json_text *json, const char *name, bool flag);
+
 /* The document, to be freed; the buffer is empty then. */
 char *
 json_text_take(struct json_text *json);

@@ -23,20 +23,6 @@ save_time(struct json_text *json, const char *name, int64_t time)
 }
 
 static void
-save_text(struct json_text *json, const char *name, const char *text)
-{
-	if (text)
-		json_text_put(json, name, text);
-}
-
-static void
-save_flag(struct json_text *json, const char *name, bool flag)
-{
-	if (flag)
-		json_text_flag(json, name, flag);
-}
-
-static void
 save_digest(struct json_text *json, const char *name, const uint8_t digest[16])
 {
 	char text[33];
@@ -51,9 +37,9 @@ save_evidence(struct json_text *json, const struct evidence *evidence)
 	json_text_put(json, "event", event_name(evidence->event));
 	save_time(json, "time", evidence->time);
 	save_time(json, "read_at", evidence->read_at);
-	save_text(json, "file", evidence->file);
+	json_text_save(json, "file", evidence->file);
 	json_text_number(json, "offset", (int64_t)evidence->offset);
-	save_text(json, "text", evidence->text);
+	json_text_save(json, "text", evidence->text);
 	save_digest(json, "digest", evidence->digest);
 }
 
@@ -92,8 +78,8 @@ save_line(struct json_text *json, struct attempts *attempts, size_t place)
 	}
 	json_text_open(json, LINE_NAME[place], '{');
 	save_evidence(json, &line->evidence);
-	save_flag(json, "backlog", line->backlog);
-	save_flag(json, "taken", line->taken);
+	json_text_save_flag(json, "backlog", line->backlog);
+	json_text_save_flag(json, "taken", line->taken);
 	json_text_put(json, "kind", alert_kind_name(line->kind));
 	json_text_number(json, "syncs", (int64_t)line->syncs);
 	json_text_close(json, '}');
@@ -107,12 +93,12 @@ save_trouble(struct json_text *json, const char *name, struct attempts *attempts
 	json_text_open(json, name, '{');
 	json_text_put(json, "id", incident->id);
 	save_time(json, "started_at", incident->started_at);
-	save_text(json, "cause", incident->cause);
+	json_text_save(json, "cause", incident->cause);
 	json_text_number(json, "occurrences", (int64_t)incident->occurrences);
 	save_evidence_list(json, attempts, incident->evidence, incident->evidence_count);
-	save_text(json, "advice", trouble->advice);
-	save_flag(json, "said", trouble->saying.said);
-	save_flag(json, "acked", trouble->saying.acked);
+	json_text_save(json, "advice", trouble->advice);
+	json_text_save_flag(json, "said", trouble->saying.said);
+	json_text_save_flag(json, "acked", trouble->saying.acked);
 	json_text_number(json, "reminders", (int64_t)trouble->saying.reminders);
 	save_time(json, "said_at", trouble->saying.said_at);
 	json_text_close(json, '}');
@@ -134,7 +120,7 @@ save_attempts(struct json_text *json, struct attempts *attempts)
 	json_text_number(json, "syncs", (int64_t)attempts->syncs);
 	save_time(json, "waiting_time", attempts->waiting_time);
 	save_time(json, "waiting_read_at", attempts->waiting_read_at);
-	save_flag(json, "waiting_backlog", attempts->waiting_backlog);
+	json_text_save_flag(json, "waiting_backlog", attempts->waiting_backlog);
 	json_text_close(json, '}');
 }
 
@@ -173,7 +159,7 @@ save_what_stands(struct json_text *json, const struct site *site)
 		save_holds(json, site->holds);
 	if (site->silenced_until != TIME_NONE) {
 		save_time(json, "silenced_until", site->silenced_until);
-		save_text(json, "silence_reason", site->silence_reason);
+		json_text_save(json, "silence_reason", site->silence_reason);
 	}
 	if (!site->kept_count)
 		return;
