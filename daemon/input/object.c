@@ -161,13 +161,21 @@ object_open_key(int folder, const struct object_key *key)
 }
 
 ssize_t
+object_read_once(int fd, void *bytes, size_t n, uint64_t at)
+{
+	ssize_t got;
+	do
+		got = pread(fd, bytes, n, (off_t)at);
+	while (got < 0 && errno == EINTR);
+	return got;
+}
+
+ssize_t
 object_read(int fd, void *bytes, size_t n, uint64_t at)
 {
 	size_t got = 0;
 	while (got < n) {
-		ssize_t more = pread(fd, (char *)bytes + got, n - got, (off_t)(at + got));
-		if (more < 0 && errno == EINTR)
-			continue;
+		ssize_t more = object_read_once(fd, (char *)bytes + got, n - got, at + got);
 		if (more < 0)
 			return -1;
 		if (more == 0)

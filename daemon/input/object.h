@@ -77,7 +77,11 @@ object_open(const char *path);
 int
 object_open_key(int folder, const struct object_key *key);
 
-/* As pread(2), until all `n` bytes are there or the file ends. */
+/* As pread(2), which no signal ends: one call, so that what it brings stood there at one time. */
+ssize_t
+object_read_once(int fd, void *bytes, size_t n, uint64_t at);
+
+/* The same, until all `n` bytes are there or the file ends: of several calls. */
 ssize_t
 object_read(int fd, void *bytes, size_t n, uint64_t at);
 

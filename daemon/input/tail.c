@@ -230,6 +230,41 @@ tail_end_backlog(struct follow *follow, struct generation *generation)
 	generation_mark(follow, generation);
 }
 
+/* Another life begins otherwise: with another anchor or, where there is none yet, other lines. */
+static enum tail_result
+begins_so_still(int fd, const uint8_t *bytes, size_t n, uint64_t from)
+{
+	uint8_t again[LEDGER_CHUNK];
+	if (n > sizeof again)
+		n = sizeof again;
+	ssize_t got = object_read(fd, again, n, from);
+	if (got < 0)
+		return TAIL_FAILED;
+	return (size_t)got == n && memcmp(again, bytes, n) == 0 ? TAIL_MORE : TAIL_DIFFERS;
+}
+
+/*
+ * One call brings all that the last look saw; what is added behind it the next look sees. Where it
+ * brings less, a later one may find there what a younger life has written: then nothing counts.
+ */
+static enum tail_result
+read_one_life(const struct generation *generation, uint8_t *bytes, size_t *n, uint64_t from)
+{
+	size_t room = *n;
+	uint64_t seen = generation->position.packed ? UINT64_MAX : generation->seen.size;
+	ssize_t got = object_read_once(generation->fd, bytes, room, from);
+	if (got < 0)
+		return TAIL_FAILED;
+	*n = (size_t)got;
+	if (*n == room || from + *n >= seen)
+		return TAIL_MORE;
+	got = object_read(generation->fd, bytes + *n, room - *n, from + *n);
+	if (got < 0)
+		return TAIL_FAILED;
+	*n += (size_t)got;
+	return got ? begins_so_still(generation->fd, bytes, *n, from) : TAIL_MORE;
+}
+
 /* Reads what follows the anchor. A result other than TAIL_MORE says why *bytes is empty. */
 static enum tail_result
 read_behind_anchor(
@@ -240,17 +275,18 @@ read_behind_anchor(
 	size_t room = before + follow->room - LEDGER_CHUNK;
 	uint64_t from = position->offset - before;
 	uint8_t *at = ahead_find(follow, generation, from, &room);
-	ssize_t got = (ssize_t)room;
+	size_t got = room;
+	enum tail_result result = TAIL_MORE;
 	if (!at) {
 		at = follow->buffer;
-		got = object_read(generation->fd, at, room, from);
+		result = read_one_life(generation, at, &got, from);
 	}
-	if (got < 0)
-		return TAIL_FAILED;
-	if ((size_t)got < before || (before && !content_is_anchored(position, at)))
+	if (result != TAIL_MORE)
+		return result;
+	if (got < before || (before && !content_is_anchored(position, at)))
 		return TAIL_DIFFERS;
-	*is_end = (size_t)got < room;
-	*bytes = (struct span){(char *)at + before, (size_t)got - before};
+	*is_end = got < room;
+	*bytes = (struct span){(char *)at + before, got - before};
 	return TAIL_MORE;
 }
 

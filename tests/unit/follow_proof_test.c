@@ -39,7 +39,7 @@ pread64(int fd, void *bytes, size_t n, off64_t at)
 	}
 	reads_left -= reads_left > 0 && (is_anchor || is_proof);
 	ssize_t got = syscall(SYS_pread64, fd, bytes, n, at);
-	if (growing && n > PROOF_STEPS && at > 0 && at < 1000 && got == 0)
+	if (growing && n > PROOF_STEPS && at == 0 && got > 0 && got < 1000)
 		grow();
 	return got;
 }
