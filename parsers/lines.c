@@ -1,7 +1,5 @@
 #include "parsers/lines.h"
 
-#include "parsers/scan.h"
-
 #include <ctype.h>
 
 enum { COUNT_DIGITS = 7 };
@@ -227,16 +225,14 @@ lines_next(struct lines *lines, struct line *line)
 }
 
 void
-lines_pass(struct lines *lines, size_t stop)
+lines_pass(struct lines *lines, size_t stop, size_t count)
 {
 	const char *p = lines->bytes.p;
-	const char *end =
-		stop > lines->place ? memrchr(p + lines->place, '\n', stop - lines->place) : NULL;
-	if (!end)
+	if (count == 0)
 		return;
+	const char *end = memrchr(p + lines->place, '\n', stop - lines->place);
 	size_t to = (size_t)(end - p) + 1;
-	struct span passed = {p + lines->place, to - lines->place};
-	lines->complete += scan_count_lines(passed);
+	lines->complete += count;
 	while (to - lines->place > lines->limit + 1) {
 		const char *near = memrchr(p + lines->place, '\n', lines->limit + 1);
 		if (near) {

@@ -57,10 +57,11 @@ bool
 lines_may_be_counted(const struct lines *lines);
 
 /*
- * Passes over all complete lines that end before `stop`, counting them as lines_next would. For
- * units of one byte, outside a skipped line, where no line may be counted.
+ * Passes over all complete lines that end before `stop`, counting them as lines_next would; `count`
+ * line feeds stand from the place to there. For units of one byte, outside a skipped line, where no
+ * line may be counted.
  */
 void
-lines_pass(struct lines *lines, size_t stop);
+lines_pass(struct lines *lines, size_t stop, size_t count);
 
 #endif

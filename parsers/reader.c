@@ -5,6 +5,7 @@
 #include "daemon/base/utf8.h"
 #include "parsers/encoding.h"
 #include "parsers/lines.h"
+#include "parsers/scan.h"
 #include "parsers/text.h"
 
 #include <stdlib.h>
@@ -31,7 +32,8 @@ struct feed {
 	struct reader *reader;
 	struct reader_state *state;
 	struct lines lines;
-	size_t hit, name; /* next_hit and next_name, as far as was looked */
+	size_t hit, name;	    /* next_hit and next_name, as far as was looked */
+	size_t hit_from, hit_lines; /* line feeds from there to the hit */
 	int64_t received;
 	reader_on_record *on_record;
 	void *owner;
@@ -353,8 +355,10 @@ next_border(const struct lines *lines)
 static size_t
 next_hit(struct feed *feed, size_t from)
 {
-	if (feed->hit <= from)
-		feed->hit = rules_next_hit(feed->reader->rules, feed->lines.bytes, from);
+	if (feed->hit > from)
+		return feed->hit;
+	feed->hit_from = from;
+	feed->hit = rules_next_hit(feed->reader->rules, feed->lines.bytes, from, &feed->hit_lines);
 	return feed->hit;
 }
 
@@ -383,7 +387,10 @@ pass_to_hit(struct feed *feed)
 		other = next_name(feed, lines->place);
 	else if (is_undecided(feed->state))
 		other = next_border(lines);
-	lines_pass(lines, other < hit ? other : hit);
+	size_t stop = other < hit ? other : hit, from = lines->place;
+	bool is_counted = stop == hit && feed->hit_from == from;
+	struct span passed = {lines->bytes.p + from, stop > from ? stop - from : 0};
+	lines_pass(lines, stop, is_counted ? feed->hit_lines : scan_count_lines(passed));
 }
 
 static bool
@@ -421,8 +428,9 @@ static bool
 holds_literal(struct feed *feed, const struct line *line)
 {
 	size_t from = (size_t)(line->raw.p - feed->lines.bytes.p);
+	size_t lines;
 	if (counts_alone(feed, line))
-		return rules_next_hit(feed->reader->rules, line->raw, 0) < line->raw.n;
+		return rules_next_hit(feed->reader->rules, line->raw, 0, &lines) < line->raw.n;
 	return next_hit(feed, from) < from + line->raw.n;
 }
 

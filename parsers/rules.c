@@ -491,9 +491,10 @@ rules_nearest(const struct rules *rules, struct rules_scratch *scratch, const st
 }
 
 size_t
-rules_next_hit(const struct rules *rules, struct span block, size_t from)
+rules_next_hit(const struct rules *rules, struct span block, size_t from, size_t *lines)
 {
+	*lines = 0;
 	if (from >= block.n)
 		return block.n;
-	return rules->scan ? scan_next(rules->scan, block, from) : from;
+	return rules->scan ? scan_next(rules->scan, block, from, lines) : from;
 }

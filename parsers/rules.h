@@ -100,10 +100,10 @@ rules_nearest(const struct rules *rules, struct rules_scratch *scratch, const st
 /*
  * The block scanner: the next place at or behind `from` in `block` where a literal of any rule
  * stands, or block.n where none does. Where a rule has no literal every line is such a place
- * (returns `from`). Bytes are compared as they are: only for encodings in which the literals' bytes
- * are ASCII's.
+ * (returns `from`). *lines: the line feeds from `from` to there. Bytes are compared as they are:
+ * only for encodings in which the literals' bytes are ASCII's.
  */
 size_t
-rules_next_hit(const struct rules *rules, struct span block, size_t from);
+rules_next_hit(const struct rules *rules, struct span block, size_t from, size_t *lines);
 
 #endif

@@ -255,31 +255,6 @@ groups_vbmi(const struct scan *scan, const char *p)
 	return found;
 }
 
-VBMI static size_t
-next_vbmi(const struct scan *scan, struct span block, size_t from)
-{
-	enum { STEP = 128 };
-	size_t i = from;
-	for (; block.n - i >= STEP + PRINT - 1; i += STEP) {
-		__m512i part[2] = {
-			groups_vbmi(scan, block.p + i),
-			groups_vbmi(scan, block.p + i + 64),
-		};
-		__m512i any = _mm512_or_si512(part[0], part[1]);
-		if (!_mm512_test_epi8_mask(any, any))
-			continue;
-		for (size_t k = 0; k < 2; k++) {
-			uint8_t groups[64];
-			_mm512_storeu_si512(groups, part[k]);
-			uint64_t hits = _mm512_test_epi8_mask(part[k], part[k]);
-			size_t start = first_of(scan, block, from, i + 64 * k, hits, groups);
-			if (start != SIZE_MAX)
-				return start;
-		}
-	}
-	return next_scalar(scan, block, from, i);
-}
-
 AVX2 static size_t
 count_avx2(struct span block)
 {
@@ -303,35 +278,66 @@ count_avx2(struct span block)
 	return lines;
 }
 
+/* The line feeds among 64 bytes. */
+VBMI static inline size_t
+count_64(__m512i bytes)
+{
+	__mmask64 found = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\n'));
+	return (size_t)__builtin_popcountll(found);
+}
+
 VBMI static size_t
 count_vbmi(struct span block)
 {
-	const __m512i newline = _mm512_set1_epi8('\n');
 	size_t lines = 0, i = 0;
-	for (; block.n - i >= 64; i += 64) {
-		__m512i bytes = _mm512_loadu_si512(block.p + i);
-		lines += (size_t)__builtin_popcountll(_mm512_cmpeq_epi8_mask(bytes, newline));
-	}
-	for (; i < block.n; i++)
-		lines += block.p[i] == '\n';
-	return lines;
+	for (; block.n - i >= 64; i += 64)
+		lines += count_64(_mm512_loadu_si512(block.p + i));
+	if (i == block.n)
+		return lines;
+	__mmask64 rest = UINT64_MAX >> (64 - (block.n - i));
+	return lines + count_64(_mm512_maskz_loadu_epi8(rest, block.p + i));
 }
 
-#endif
-
-size_t
-scan_next(const struct scan *scan, struct span block, size_t from)
+/* Not inline, so that the loop that calls it keeps its tables in registers. */
+VBMI __attribute__((noinline)) static size_t
+first_of_64(const struct scan *scan, struct span block, size_t from, size_t i, __m512i groups_there)
 {
-	if (scan->count == 0 || from >= block.n)
-		return block.n;
-#ifdef __x86_64__
-	if (scan->means == SCAN_VBMI)
-		return next_vbmi(scan, block, from);
-	if (scan->means == SCAN_AVX2)
-		return next_avx2(scan, block, from);
-#endif
-	return next_scalar(scan, block, from, from);
+	uint8_t groups[64];
+	_mm512_storeu_si512(groups, groups_there);
+	uint64_t hits = _mm512_test_epi8_mask(groups_there, groups_there);
+	return first_of(scan, block, from, i, hits, groups);
 }
+
+/* Counts while the bytes are at hand: a pass of its own costs half of the search. */
+VBMI static size_t
+next_vbmi(const struct scan *scan, struct span block, size_t from, size_t *lines)
+{
+	enum { STEP = 128 };
+	size_t i = from, start = SIZE_MAX, count = 0;
+	for (; block.n - i >= STEP + PRINT - 1; i += STEP) {
+		__m512i first = groups_vbmi(scan, block.p + i);
+		__m512i second = groups_vbmi(scan, block.p + i + 64);
+		__m512i any = _mm512_or_si512(first, second);
+		if (_mm512_test_epi8_mask(any, any)) {
+			start = first_of_64(scan, block, from, i, first);
+			if (start == SIZE_MAX)
+				start = first_of_64(scan, block, from, i + 64, second);
+			if (start != SIZE_MAX)
+				break;
+		}
+		count += count_64(_mm512_loadu_si512(block.p + i));
+		count += count_64(_mm512_loadu_si512(block.p + i + 64));
+	}
+	if (start == SIZE_MAX)
+		start = next_scalar(scan, block, from, i);
+	/* A literal holds no line feed: where it begins before i, none stands between. */
+	if (start > i)
+		count += count_vbmi((struct span){block.p + i, start - i});
+	*lines = count;
+	return start;
+}
+
+#endif
 
 size_t
 scan_count_lines(struct span block)
@@ -347,4 +353,27 @@ scan_count_lines(struct span block)
 	for (size_t i = 0; i < block.n; i++)
 		lines += block.p[i] == '\n';
 	return lines;
+}
+
+static size_t
+next(const struct scan *scan, struct span block, size_t from)
+{
+#ifdef __x86_64__
+	if (scan->means == SCAN_AVX2)
+		return next_avx2(scan, block, from);
+#endif
+	return next_scalar(scan, block, from, from);
+}
+
+size_t
+scan_next(const struct scan *scan, struct span block, size_t from, size_t *lines)
+{
+	bool may_stand = scan->count > 0 && from < block.n;
+#ifdef __x86_64__
+	if (may_stand && scan->means == SCAN_VBMI)
+		return next_vbmi(scan, block, from, lines);
+#endif
+	size_t start = may_stand ? next(scan, block, from) : block.n;
+	*lines = start > from ? scan_count_lines((struct span){block.p + from, start - from}) : 0;
+	return start;
 }

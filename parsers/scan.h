@@ -25,9 +25,10 @@ void
 scan_limit(struct scan *scan, enum scan_means most);
 
 /* Where a literal stands whose start is at or behind `from`, in the first line that holds one;
- * block.n where there is none. With no literals: block.n. */
+ * block.n where there is none. With no literals: block.n. *lines: the line feeds from `from` to
+ * there. */
 size_t
-scan_next(const struct scan *scan, struct span block, size_t from);
+scan_next(const struct scan *scan, struct span block, size_t from, size_t *lines);
 
 /* How many line feeds there are. */
 size_t

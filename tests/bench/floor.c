@@ -50,7 +50,8 @@ search(struct span bytes, void (*on_line)(struct span line), uint64_t *found)
 	if (!end)
 		return 0;
 	bytes.n = (size_t)(end - bytes.p) + 1;
-	for (size_t at = 0; (at = scan_next(literals, bytes, at)) < bytes.n;) {
+	size_t lines;
+	for (size_t at = 0; (at = scan_next(literals, bytes, at, &lines)) < bytes.n;) {
 		struct span line = line_at(bytes, at);
 		on_line(line);
 		++*found;

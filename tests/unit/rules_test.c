@@ -82,6 +82,15 @@ slow_next(const struct span *literals, size_t count, struct span block, size_t f
 	return block.n;
 }
 
+static size_t
+slow_count(struct span block, size_t from, size_t to)
+{
+	size_t lines = 0;
+	for (size_t i = from; i < to; i++)
+		lines += block.p[i] == '\n';
+	return lines;
+}
+
 static void
 t03_scan_finds_every_literal_at_every_place(void **state)
 {
@@ -98,13 +107,14 @@ t03_scan_finds_every_literal_at_every_place(void **state)
 		char *text = mem_new(300);
 		struct span block = {text, (size_t)rand() % 300};
 		for (size_t i = 0; i < block.n; i++)
-			text[i] = "abbdddd\xe4"[rand() % 8];
+			text[i] = "abbdddd\xe4\n"[rand() % 9];
 		if (rand() % 3 == 0 && block.n)
 			text[(size_t)rand() % block.n] = 'c';
 		for (size_t from = 0; from <= block.n; from++) {
-			size_t found = scan_next(scan, block, from);
+			size_t lines, found = scan_next(scan, block, from, &lines);
 			size_t first = slow_next(some, count, block, from);
 			assert_true(found >= first && found <= block.n);
+			assert_int_equal(lines, slow_count(block, from, found));
 			assert_int_equal(found == block.n, first == block.n);
 			if (found < block.n)
 				assert_int_equal(slow_next(some, count, block, found), found);
@@ -125,9 +135,11 @@ t04_scan_stops_in_the_first_line_with_a_hit(void **state)
 		buf_add_text(&text, i == 50   ? "zzzzaaaaaaaaaaaaaaaaaaaaaaaaaqx\n"
 				    : i == 51 ? "eee\n"
 					      : "nothing here\n");
-	size_t found = scan_next(scan, buf_span(&text), 0);
+	size_t lines, found = scan_next(scan, buf_span(&text), 0, &lines);
 	assert_int_equal(found, 50 * 13);
-	assert_int_equal(scan_next(scan, buf_span(&text), found + 1), 50 * 13 + 32);
+	assert_int_equal(lines, 50);
+	assert_int_equal(scan_next(scan, buf_span(&text), found + 1, &lines), 50 * 13 + 32);
+	assert_int_equal(lines, 1);
 	assert_int_equal(scan_count_lines(buf_span(&text)), 100);
 	buf_fini(&text);
 	scan_free(scan);
@@ -324,17 +336,20 @@ t12_block_scanner_stops_at_literals_of_all_rules(void **state)
 	(void)state;
 	struct rules *rules = compile(RULES, COUNT(RULES));
 	struct span block = SPAN("nothing\nx Exception attempting sync\n{\"a\":\"\\u0045x\"}\n");
-	size_t hit = rules_next_hit(rules, block, 0);
+	size_t lines, hit = rules_next_hit(rules, block, 0, &lines);
 	assert_int_equal(hit, 10);
-	hit = rules_next_hit(rules, block, hit + 1);
+	assert_int_equal(lines, 1);
+	hit = rules_next_hit(rules, block, hit + 1, &lines);
 	assert_int_equal(block.p[hit], '\\');
-	assert_int_equal(rules_next_hit(rules, block, hit + 1), block.n);
+	assert_int_equal(rules_next_hit(rules, block, hit + 1, &lines), block.n);
+	assert_int_equal(lines, 1);
 	rules_free(rules);
 	const struct rule_definition slow = {
 		.name = "slow", .event = EVENT_SYNC_FAILED, .pattern = "\\d+"};
 	rules = compile(&slow, 1);
 	assert_null(rules_literal(rules, 0));
-	assert_int_equal(rules_next_hit(rules, block, 3), 3);
+	assert_int_equal(rules_next_hit(rules, block, 3, &lines), 3);
+	assert_int_equal(lines, 0);
 	struct rules *shared = rules_share(rules);
 	rules_free(rules);
 	assert_int_equal(rules_count(shared), 1);
