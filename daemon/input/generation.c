@@ -16,11 +16,11 @@ static const char *const STATE_NAME[GENERATION_STATES] = {
 
 /* Digests of chunks that were read and are not in the store yet. */
 struct ledger_tail {
-	struct {
+	struct ledger_tail_item {
 		uint64_t serial; /* of the batch that brings it */
 		struct ledger_entry entry;
 	} * item;
-	size_t count;
+	size_t first, count, room; /* what is committed goes from the front */
 	struct generation *generation;
 	struct ledger_tail *prev, *next;
 };
@@ -288,6 +288,19 @@ generation_seen_at(struct follow *follow, struct generation *generation, const c
 	generation_mark(follow, generation);
 }
 
+/* Behind the last item; where half of the room is in front of the first they move there. */
+static void
+make_tail_room(struct ledger_tail *tail)
+{
+	if (tail->first && tail->first >= tail->room / 2) {
+		memcpy(tail->item, tail->item + tail->first, tail->count * sizeof *tail->item);
+		tail->first = 0;
+		return;
+	}
+	tail->room = tail->room ? tail->room * 2 : 1;
+	tail->item = mem_grow(tail->item, tail->room, sizeof *tail->item);
+}
+
 void
 generation_on_chunk(
 	struct follow *follow, const struct ledger_entry *entry, struct generation *generation)
@@ -299,25 +312,11 @@ generation_on_chunk(
 		tail->generation = generation;
 		DL_APPEND(follow->tails, tail);
 	}
-	if (!(tail->count & (tail->count - 1)))
-		tail->item =
-			mem_grow(tail->item, tail->count ? tail->count * 2 : 1, sizeof *tail->item);
-	tail->item[tail->count].serial = follow->batch->serial;
-	tail->item[tail->count++].entry = *entry;
-}
-
-/* The array's room is a power of two and counted by its items: what is left begins a new one. */
-static void
-shorten(struct ledger_tail *tail, size_t gone)
-{
-	size_t left = tail->count - gone, room = 1;
-	while (room < left)
-		room *= 2;
-	void *item = mem_array(room, sizeof *tail->item);
-	memcpy(item, tail->item + gone, left * sizeof *tail->item);
-	free(tail->item);
-	tail->item = item;
-	tail->count = left;
+	if (tail->first + tail->count == tail->room)
+		make_tail_room(tail);
+	struct ledger_tail_item *item = &tail->item[tail->first + tail->count++];
+	item->serial = follow->batch->serial;
+	item->entry = *entry;
 }
 
 /* The digests of all that it proves come with the last of it. */
@@ -333,18 +332,20 @@ generation_committed(struct follow *follow, uint64_t serial)
 {
 	struct ledger_tail *tail, *next;
 	DL_FOREACH_SAFE (follow->tails, tail, next) {
+		const struct ledger_tail_item *item = tail->item + tail->first;
 		size_t gone = 0;
-		while (gone < tail->count && tail->item[gone].serial <= serial)
+		while (gone < tail->count && item[gone].serial <= serial)
 			gone++;
 		if (gone == 0)
 			return;
-		if (follow->read_ledger && has_brought_proof(&tail->item[gone - 1].entry))
+		if (follow->read_ledger && has_brought_proof(&item[gone - 1].entry))
 			position_drop_proof(&tail->generation->position);
 		if (gone == tail->count) {
 			free_tail(follow, tail->generation);
 			continue;
 		}
-		shorten(tail, gone);
+		tail->first += gone;
+		tail->count -= gone;
 		DL_DELETE(follow->tails, tail);
 		DL_APPEND(follow->tails, tail);
 	}
@@ -377,8 +378,9 @@ read_ledger(struct follow *follow, const struct generation *generation, uint8_t 
 	if (more)
 		entries = mem_grow(entries, stored + more, sizeof *entries);
 	for (size_t i = 0; i < more; i++) {
-		if (stored == 0 || tail->item[i].entry.chunk > entries[stored - 1].chunk)
-			entries[(*count)++] = tail->item[i].entry;
+		const struct ledger_entry *entry = &tail->item[tail->first + i].entry;
+		if (stored == 0 || entry->chunk > entries[stored - 1].chunk)
+			entries[(*count)++] = *entry;
 	}
 	*read = entries;
 	return ok;
