@@ -28,9 +28,9 @@ enum { STATUS_FILES = 1000 };
 #define HOLD_TIME (SECOND / 10)
 enum { HOLD_POSITIONS = 32, HOLD_CHUNKS = 64 };
 
-/* While there is more to read a batch grows for so long, and by so much (16 MiB of a file). */
+/* While there is more to read a batch grows for so long, and by so much (8 MiB of a file). */
 #define GROW_TIME (SECOND / 100)
-enum { GROW_SIGHTINGS = 256, GROW_CHUNKS = 4096 };
+enum { GROW_SIGHTINGS = 256, GROW_CHUNKS = 1792 };
 
 /* A thread that shows no sign of life for so long hangs; if it worked so much meanwhile, not in the
  * kernel. */
