@@ -196,6 +196,19 @@ displace(struct follow *follow, struct generation *current, const struct arrival
 	return ARRIVAL_NEW;
 }
 
+/* What has no name any more may go on in what arrived. False: not all could be asked for. */
+static bool
+find_unsought(struct follow *follow, struct stream *stream)
+{
+	bool all = true;
+	for (size_t i = 0; i < stream->count; i++) {
+		struct generation *generation = stream->generation[i];
+		if (drain_is_unsought(generation) && !drain_is_named(follow, generation))
+			all &= drain_find_old(follow, generation) != HIDDEN;
+	}
+	return all;
+}
+
 /* What only a descriptor can show is read before anything is compared with it. */
 static bool
 has_unread(struct follow *follow, struct stream *stream)
@@ -375,7 +388,8 @@ arrival_take(struct follow *follow, struct stream *stream, struct arrival *arriv
 	else if (!first && arrival->look.size == 0)
 		outcome = ARRIVAL_EMPTY;
 	stream->arrival = NULL;
-	if (outcome == ARRIVAL_NEW && has_unread(follow, stream))
+	if (outcome == ARRIVAL_NEW &&
+		(!find_unsought(follow, stream) || has_unread(follow, stream)))
 		outcome = ARRIVAL_LATER;
 	stream->unreadable = false;
 	if (outcome == ARRIVAL_NEW && !first && revive(follow, stream, arrival))

@@ -163,6 +163,25 @@ drain_find_old(struct follow *follow, struct generation *generation)
 	return generation->unlinked ? GONE : STILL_LINKED;
 }
 
+bool
+drain_is_unsought(const struct generation *generation)
+{
+	return generation->position.state == GENERATION_DRAINING && !generation->proven &&
+	       generation->fd < 0 && !generation->unlinked && generation_has_object(generation) &&
+	       !generation->position.packed;
+}
+
+bool
+drain_is_named(struct follow *follow, struct generation *generation)
+{
+	struct object_look look;
+	int fd = find_object(follow, generation);
+	bool is_named = fd >= 0 && object_look_into(fd, &look) && look.links > 0;
+	if (fd >= 0)
+		close(fd);
+	return is_named;
+}
+
 /* What was empty when it was seen last proves nothing: a copy may have been written over it. */
 enum content_verdict
 drain_compare(struct follow *follow, struct generation *generation, int fd,

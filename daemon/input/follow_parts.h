@@ -418,6 +418,12 @@ enum whereabouts {
 /* Looks where the object went that stood at the path; opens it where it can still be had. */
 enum whereabouts
 drain_find_old(struct follow *follow, struct generation *generation);
+/* After a start nobody has looked yet where its object went. */
+bool
+drain_is_unsought(const struct generation *generation);
+/* Whether it stands somewhere still, which is left for later; false where it cannot be told. */
+bool
+drain_is_named(struct follow *follow, struct generation *generation);
 /* Compares what a rotated file holds now, of which `look` is a look, with what was read of it. */
 enum content_verdict
 drain_compare(struct follow *follow, struct generation *generation, int fd,

@@ -465,9 +465,7 @@ find_unlisted(struct follow *follow, struct stream *stream)
 {
 	for (size_t i = 0; i < stream->count; i++) {
 		struct generation *generation = stream->generation[i];
-		if (generation->position.state == GENERATION_DRAINING && !generation->proven &&
-			generation->fd < 0 && !generation->unlinked && !generation->listed &&
-			generation_has_object(generation) && !generation->position.packed)
+		if (drain_is_unsought(generation) && !generation->listed)
 			drain_find_old(follow, generation);
 	}
 }

@@ -292,6 +292,43 @@ t13_each_line_is_of_its_own_host(void **state)
 	world_free(w);
 }
 
+/* Its writer keeps it open, so it is not read to its end yet. */
+static void
+t14_deleted_file_that_is_put_back_is_known_after_a_restart(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		bool is_open = i & 1, is_older = i & 2;
+		struct world *w = world_new("a.log");
+		append(w, "a.log", 0, 50);
+		world_start(w);
+		world_look(w);
+		int writer = open(path_in(w, "a.log"), O_WRONLY | O_APPEND);
+		shell(w, "cp a.log copy; rm a.log");
+		world_pass(w, 70);
+		world_stop(w);
+		if (!is_open)
+			close(writer);
+		if (is_older)
+			shell(w, "head -n 30 copy >a.log");
+		else
+			shell(w, "cp copy a.log");
+		world_start(w);
+		world_look(w);
+		world_pass(w, 5);
+		expect_once(w, 50, true);
+		if (is_older)
+			shell(w, "cp copy new; mv new a.log");
+		append(w, "a.log", 50, 60);
+		world_pass(w, 5);
+		expect_once(w, 60, true);
+		assert_int_equal(w->gaps, 0);
+		if (is_open)
+			close(writer);
+		world_free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -309,6 +346,7 @@ main(void)
 		cmocka_unit_test(t11_new_patterns_are_taken_over),
 		cmocka_unit_test(t12_many_files_share_few_descriptors),
 		cmocka_unit_test(t13_each_line_is_of_its_own_host),
+		cmocka_unit_test(t14_deleted_file_that_is_put_back_is_known_after_a_restart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
