@@ -180,6 +180,13 @@ generation_free(struct follow *follow, struct generation *generation)
 	free(generation);
 }
 
+/* What it holds was seen, and not read for that. An old one does not wait. */
+static bool
+waits_for_older(const struct generation *generation)
+{
+	return generation->position.offset == 0 && !generation->asked && generation->seen.size > 0;
+}
+
 void
 generation_enter(struct follow *follow, struct generation *generation, enum generation_state state,
 	const char *why)
@@ -194,6 +201,8 @@ generation_enter(struct follow *follow, struct generation *generation, enum gene
 		follow->status.rotations++;
 	if (state == GENERATION_DRAINING)
 		generation_seldom(generation)->size_at_rotation = generation->seen.size;
+	if (state == GENERATION_DRAINING && waits_for_older(generation))
+		generation->at_end = false;
 	if (state == GENERATION_DONE && is_settled(generation->seldom))
 		free_seldom(generation);
 	position->state = state;

@@ -443,6 +443,33 @@ t14_digests_that_are_not_known_prove_nothing_else(void **state)
 	world_free(w);
 }
 
+/* A log that was empty when it was seen is copied and truncated. The copy cannot be read yet, and
+ * what was written since waits for it, when it is rotated itself. */
+static void
+t16_what_waits_for_older_is_not_lost_by_its_rotation(void **state)
+{
+	(void)state;
+	struct stat status;
+	struct world *w = begun("a.log");
+	shell(w, "mv a.log a.log.9; touch a.log");
+	world_look(w);
+	append(w, "a.log", MANY, MANY + 1);
+	shell(w, "cp a.log a.log.1; truncate -s 0 a.log");
+	append(w, "a.log", MANY + 1, MANY + 30);
+	assert_int_equal(stat(path_in(w, "a.log.1"), &status), 0);
+	damaged = status.st_ino;
+	world_look(w);
+	expect_once(w, MANY, true);
+	shell(w, "mv a.log.1 a.log.2; mv a.log a.log.1");
+	append(w, "a.log", MANY + 30, MANY + 35);
+	world_look(w);
+	damaged = 0;
+	world_pass(w, 60);
+	expect_once(w, MANY + 35, false);
+	assert_int_equal(w->gaps, 0);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -462,6 +489,7 @@ main(void)
 		cmocka_unit_test(t13_what_grows_while_older_siblings_are_asked_for_is_read),
 		cmocka_unit_test(t14_digests_that_are_not_known_prove_nothing_else),
 		cmocka_unit_test(t15_original_that_cannot_be_read_is_waited_for),
+		cmocka_unit_test(t16_what_waits_for_older_is_not_lost_by_its_rotation),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
