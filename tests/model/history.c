@@ -482,11 +482,12 @@ step_turn(struct run *run, struct stream *stream, uint32_t draw)
 			run->follower, PASSED[take(&draw, COUNT(PASSED))], 1 + take(&draw, 4) * 20);
 }
 
-/* For want of descriptors those of what was read up are closed. */
+/* For want of descriptors those of what was read up are closed, and one that is stale is given up:
+ * what has no name any more goes with it. */
 static void
 let_fail(struct run *run, enum calls_fault fault, unsigned at, unsigned count)
 {
-	if (fault == CALLS_EMFILE || fault == CALLS_ENOMEM)
+	if (fault == CALLS_EMFILE || fault == CALLS_ENOMEM || fault == CALLS_ESTALE)
 		run->world->keeps_open = false;
 	calls_fail(fault, at, count);
 }
