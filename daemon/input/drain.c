@@ -30,23 +30,31 @@ split_off(struct follow *follow, struct generation *generation, const struct obj
 	free(seen_at);
 }
 
-static void
+/* False, with errno, where it cannot be told whether it holds what arrived now. */
+static bool
 leave_object(struct follow *follow, struct generation *generation, const struct object_look *look,
 	enum content_verdict verdict)
 {
-	bool was_current = generation == stream_current(generation->stream);
+	struct stream *stream = generation->stream;
+	bool is_own = generation == stream_current(stream) && verdict != CONTENT_BEGINNING;
 	/* Without a name it is read first, and what arrived goes on where it ends. */
-	if (was_current && verdict != CONTENT_BEGINNING &&
-		(look->links == 0 || !sibling_is_arrival(generation->stream, generation->fd, look)))
+	if (is_own && look->links > 0) {
+		stream->unreadable = false;
+		is_own = !sibling_is_arrival(stream, generation->fd, look);
+		if (stream->unreadable)
+			return false;
+	}
+	if (is_own)
 		split_off(follow, generation, look);
 	else
 		follow_give_up_object(follow, generation, "rewritten elsewhere");
+	return true;
 }
 
-/* An object that changed where it went still begins with what was read. */
-static bool
-is_still_its_own(
-	struct follow *follow, struct generation *generation, const struct object_look *look)
+/* Whether an object that changed where it went still begins with what was read: GONE where not,
+ * HIDDEN, with errno, where that cannot be told. */
+static enum whereabouts
+find_own(struct follow *follow, struct generation *generation, const struct object_look *look)
 {
 	enum content_verdict verdict = generation_verify(follow, generation, generation->fd);
 	bool held = generation->position.state == GENERATION_HELD;
@@ -55,11 +63,10 @@ is_still_its_own(
 	if (verdict == CONTENT_WHOLE)
 		generation_doubted(generation, 0);
 	if (verdict == CONTENT_WHOLE || verdict == CONTENT_UNREADABLE)
-		return true;
+		return STILL_LINKED;
 	if (held && verdict != CONTENT_DIFFERS)
-		return true;
-	leave_object(follow, generation, look, verdict);
-	return false;
+		return STILL_LINKED;
+	return leave_object(follow, generation, look, verdict) ? GONE : HIDDEN;
 }
 
 static int
@@ -151,7 +158,11 @@ drain_find_old(struct follow *follow, struct generation *generation)
 	if (generation->seldom->size_at_rotation == 0)
 		generation_seldom(generation)->size_at_rotation = look.size;
 	if (!object_is_unchanged(&generation->seen, &look) || generation->seldom->doubted_since) {
-		if (generation->seen.inode && !is_still_its_own(follow, generation, &look))
+		enum whereabouts own =
+			generation->seen.inode ? find_own(follow, generation, &look) : STILL_LINKED;
+		if (own == HIDDEN)
+			return hide(follow, generation, errno);
+		if (own == GONE)
 			return GONE;
 		generation->quiet_since = follow->now;
 		if (generation->position.state != GENERATION_HELD)
@@ -216,7 +227,8 @@ drain_prove(struct follow *follow, struct generation *generation)
 			return false;
 	}
 	struct object_look look = generation->seen;
-	leave_object(follow, generation, &look, verdict);
+	if (!leave_object(follow, generation, &look, verdict))
+		follow_failed(follow, generation, errno);
 	return false;
 }
 

@@ -470,6 +470,26 @@ t16_what_waits_for_older_is_not_lost_by_its_rotation(void **state)
 	world_free(w);
 }
 
+/* Rolled, and the rolled one overwritten with a copy of the new log, which cannot be compared. */
+static void
+t17_copy_over_a_rolled_file_is_not_read_when_it_cannot_be_told(void **state)
+{
+	(void)state;
+	struct stat status;
+	struct world *w = begun("a.log");
+	shell(w, "mv a.log a.lo_");
+	append(w, "a.log", MANY, MANY + 50);
+	shell(w, "cat a.log >a.lo_");
+	assert_int_equal(stat(path_in(w, "a.log"), &status), 0);
+	damaged = status.st_ino;
+	world_look(w);
+	damaged = 0;
+	world_pass(w, 60);
+	expect_once(w, MANY + 50, true);
+	assert_int_equal(w->gaps, 0);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -490,6 +510,7 @@ main(void)
 		cmocka_unit_test(t14_digests_that_are_not_known_prove_nothing_else),
 		cmocka_unit_test(t15_original_that_cannot_be_read_is_waited_for),
 		cmocka_unit_test(t16_what_waits_for_older_is_not_lost_by_its_rotation),
+		cmocka_unit_test(t17_copy_over_a_rolled_file_is_not_read_when_it_cannot_be_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
