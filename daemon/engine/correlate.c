@@ -216,8 +216,10 @@ find_or_add(struct correlate *correlate, const char *site)
 static struct site *
 wake(struct correlate *correlate, struct row *row)
 {
-	struct err unimportant = ERR_INIT;
 	struct site *site = roster_wake(correlate->roster, row);
+	if (!site_is_bare(site))
+		return site;
+	struct err unimportant = ERR_INIT;
 	roster_recall(correlate->roster, site, &unimportant);
 	return site;
 }

@@ -80,6 +80,10 @@ struct outcome {
 void
 outcome_fini(struct outcome *outcome);
 
+/* Transitions and alerts; what is for the store stays, and goes on being gathered. */
+void
+outcome_forget_said(struct outcome *outcome);
+
 struct correlate;
 
 struct correlate *

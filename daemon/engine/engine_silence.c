@@ -11,10 +11,10 @@
 void
 engine_silence_site(struct engine *engine, const char *site, int64_t now)
 {
-	struct err err = ERR_INIT;
 	const char *name = NULL;
 	if (!maintenance_is_on(engine->maintenance))
 		return;
+	struct err err = ERR_INIT;
 	int64_t until = maintenance_until(engine->maintenance, site, &name);
 	if (until == TIME_NONE || until <= now ||
 		correlate_silenced_until(engine->correlate, site) >= until)

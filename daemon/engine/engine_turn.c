@@ -34,7 +34,7 @@ engine_on_delivery(void *owner, int64_t created_at)
 	counters_add_latency(&engine->counters, clock_wall() - created_at);
 }
 
-/* Hands over what the correlator brought about: to the outbox, and to the next transaction. */
+/* Says what the correlator brought about; what is for the store waits for the next transaction. */
 static void
 post_outcome(struct engine *engine, int64_t now)
 {
@@ -48,9 +48,7 @@ post_outcome(struct engine *engine, int64_t now)
 		alert_fini(&outcome->alerts[i]); /* thousands may stand here */
 	}
 	engine->read_at = TIME_NONE;
-	pending_merge_outcome(engine->pending, outcome);
-	outcome_fini(outcome);
-	*outcome = OUTCOME_INIT;
+	outcome_forget_said(outcome);
 }
 
 static void
@@ -154,6 +152,8 @@ static void
 commit(struct engine *engine)
 {
 	engine->commit_at = TIME_NONE;
+	pending_merge_outcome(engine->pending, &engine->outcome);
+	outcome_fini(&engine->outcome);
 	if (pending_is_empty(engine->pending) && !outbox_has_changes(engine->outbox)) {
 		engine->store_retry_at = 0; /* nothing is left to be tried */
 		engine->owes_sync = false;

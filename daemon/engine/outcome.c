@@ -189,18 +189,27 @@ outcome_add_site(struct outcome *outcome, const char *site)
 }
 
 void
-outcome_fini(struct outcome *outcome)
+outcome_forget_said(struct outcome *outcome)
 {
 	for (size_t i = 0; i < outcome->transition_count; i++)
 		free(outcome->transitions[i].site);
 	for (size_t i = 0; i < outcome->alert_count; i++)
 		alert_fini(&outcome->alerts[i]);
+	free(outcome->transitions);
+	free(outcome->alerts);
+	outcome->transitions = NULL;
+	outcome->alerts = NULL;
+	outcome->transition_count = outcome->alert_count = 0;
+}
+
+void
+outcome_fini(struct outcome *outcome)
+{
+	outcome_forget_said(outcome);
 	for (size_t i = 0; i < outcome->incident_count; i++)
 		incident_fini(&outcome->incidents[i]);
 	for (size_t i = 0; i < outcome->site_count; i++)
 		free(outcome->sites[i]);
-	free(outcome->transitions);
-	free(outcome->alerts);
 	free(outcome->incidents);
 	free(outcome->sites);
 	if (outcome->index) {
