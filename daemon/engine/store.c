@@ -40,10 +40,9 @@ const char *const STORE_SQL[STATEMENTS] = {
 			     " ON CONFLICT (id) DO UPDATE SET site = ?2, kind = ?3,"
 			     " started_at = ?4, ended_at = ?5, resolution = ?6, cause = ?7,"
 			     " occurrences = ?8",
-	[SQL_PUT_EVIDENCE] = "INSERT INTO evidence VALUES ((SELECT number FROM incident WHERE"
-			     " id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-	[SQL_FORGET_EVIDENCE] = "DELETE FROM evidence WHERE incident ="
-				" (SELECT number FROM incident WHERE id = ?1)",
+	[SQL_FIND_INCIDENT] = "SELECT number FROM incident WHERE id = ?1",
+	[SQL_PUT_EVIDENCE] = "INSERT INTO evidence VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[SQL_FORGET_EVIDENCE] = "DELETE FROM evidence WHERE incident = ?1",
 	[SQL_PUT_ALERT] = "INSERT OR REPLACE INTO alert VALUES (?1, ?2, ?3, ?4)",
 	[SQL_PUT_DELIVERY] = "INSERT OR IGNORE INTO delivery VALUES (?1, ?2, ?3, 0, ?4, NULL)",
 	[SQL_CHANGE_DELIVERY] = "UPDATE delivery SET state = ?3, attempts = ?4, created_at = ?5,"
@@ -123,19 +122,28 @@ store_bind_bytes(sqlite3_stmt *statement, int place, const void *bytes, size_t n
 	store_bound(sqlite3_bind_blob(statement, place, n ? bytes : "", (int)n, SQLITE_STATIC));
 }
 
+/* The row's number that stands by this name, 0 where none does. */
+static bool
+find_number(struct store *store, enum statement which, const char *name, int64_t *number,
+	struct err *err)
+{
+	sqlite3_stmt *find = store->prepared[which];
+	store_bind_text(find, 1, name);
+	int code = sqlite3_step(find);
+	*number = code == SQLITE_ROW ? sqlite3_column_int64(find, 0) : 0;
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		store_sql_fail(store, "cannot be read", err);
+	sqlite3_reset(find);
+	return code == SQLITE_ROW || code == SQLITE_DONE;
+}
+
 static bool
 find_input(struct store *store, const char *name, int64_t *id, struct err *err)
 {
-	sqlite3_stmt *find = store->prepared[SQL_FIND_INPUT];
-	store_bind_text(find, 1, name);
-	int code = sqlite3_step(find);
-	if (code == SQLITE_ROW)
-		*id = sqlite3_column_int64(find, 0);
-	else if (code != SQLITE_DONE)
-		store_sql_fail(store, "cannot be read", err);
-	sqlite3_reset(find);
-	if (code != SQLITE_DONE)
-		return code == SQLITE_ROW;
+	if (!find_number(store, SQL_FIND_INPUT, name, id, err))
+		return false;
+	if (*id != 0)
+		return true;
 	store_bind_text(store->prepared[SQL_ADD_INPUT], 1, name);
 	if (!store_sql_run(store, SQL_ADD_INPUT, err))
 		return false;
@@ -245,14 +253,20 @@ put_sites(struct store *store, const struct changes *changes, struct err *err)
 }
 
 static bool
-put_evidence(struct store *store, const struct incident *incident, struct err *err)
+forget_evidence(struct store *store, int64_t number, struct err *err)
+{
+	store_bind_number(store->prepared[SQL_FORGET_EVIDENCE], 1, number);
+	return store_sql_run(store, SQL_FORGET_EVIDENCE, err);
+}
+
+static bool
+put_evidence(struct store *store, int64_t number, const struct incident *incident, struct err *err)
 {
 	sqlite3_stmt *put = store->prepared[SQL_PUT_EVIDENCE];
-	store_bind_text(store->prepared[SQL_FORGET_EVIDENCE], 1, incident->id);
-	bool ok = store_sql_run(store, SQL_FORGET_EVIDENCE, err);
+	bool ok = true;
 	for (size_t i = 0; i < incident->evidence_count && ok; i++) {
 		const struct evidence *line = &incident->evidence[i];
-		store_bind_text(put, 1, incident->id);
+		store_bind_number(put, 1, number);
 		store_bind_number(put, 2, (int64_t)i);
 		store_bind_text(put, 3, event_name(line->event));
 		store_bind_time(put, 4, line->time);
@@ -278,7 +292,14 @@ put_incident(struct store *store, const struct incident *incident, struct err *e
 	store_bind_text(put, 6, resolution_name(incident->resolution));
 	store_bind_text(put, 7, incident->cause);
 	store_bind_number(put, 8, (int64_t)incident->occurrences);
-	return store_sql_run(store, SQL_PUT_INCIDENT, err) && put_evidence(store, incident, err);
+	sqlite3_set_last_insert_rowid(store->db, 0);
+	if (!store_sql_run(store, SQL_PUT_INCIDENT, err))
+		return false;
+	int64_t number = sqlite3_last_insert_rowid(store->db);
+	if (number != 0)
+		return put_evidence(store, number, incident, err);
+	return find_number(store, SQL_FIND_INCIDENT, incident->id, &number, err) &&
+	       forget_evidence(store, number, err) && put_evidence(store, number, incident, err);
 }
 
 static bool
