@@ -46,6 +46,17 @@ date_to_days(int64_t year, unsigned month, unsigned day)
 	return era * 146097 + day_of_era - 719468;
 }
 
+/* So many digits and what stands behind them. Dates are most of an alert's numbers, and the usual
+ * functions take two thousand instructions for one. */
+static char *
+put(char *p, int64_t value, int width, char behind)
+{
+	for (int i = width; i-- > 0; value /= 10)
+		p[i] = (char)('0' + value % 10);
+	p[width] = behind;
+	return p + width + 1;
+}
+
 const char *
 time_format(int64_t time, char out[TIME_TEXT])
 {
@@ -59,12 +70,17 @@ time_format(int64_t time, char out[TIME_TEXT])
 	struct tm tm;
 	if (!gmtime_r(&seconds, &tm))
 		return out;
-	size_t n = strftime(out, TIME_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (fraction % 1000)
-		n += (size_t)snprintf(out + n, TIME_TEXT - n, ".%06" PRId64, fraction);
-	else if (fraction)
-		n += (size_t)snprintf(out + n, TIME_TEXT - n, ".%03" PRId64, fraction / 1000);
-	snprintf(out + n, TIME_TEXT - n, "Z");
+	int64_t year = INT64_C(1900) + tm.tm_year;
+	char *p = year < 0 || year > 9999 ? out + snprintf(out, TIME_TEXT, "%" PRId64 "-", year)
+					  : put(out, year, 4, '-');
+	p = put(p, tm.tm_mon + 1, 2, '-');
+	p = put(p, tm.tm_mday, 2, 'T');
+	p = put(p, tm.tm_hour, 2, ':');
+	p = put(p, tm.tm_min, 2, ':');
+	p = put(p, tm.tm_sec, 2, fraction ? '.' : 'Z');
+	if (fraction)
+		p = fraction % 1000 ? put(p, fraction, 6, 'Z') : put(p, fraction / 1000, 3, 'Z');
+	*p = '\0';
 	return out;
 }
 

@@ -87,6 +87,11 @@ t04_times_are_written_and_read(void **state)
 	assert_string_equal(time_format(time, text), "2015-06-19T03:00:01Z");
 	assert_true(time_parse("2015-06-19T05:00:01.123456+02:00", &time));
 	assert_string_equal(time_format(time, text), "2015-06-19T03:00:01.123456Z");
+	assert_string_equal(time_format(time - 456, text), "2015-06-19T03:00:01.123Z");
+	assert_string_equal(
+		time_format(time / SECOND * SECOND + 7, text), "2015-06-19T03:00:01.000007Z");
+	assert_string_equal(
+		time_format(INT64_C(253402300800) * SECOND, text), "10000-01-01T00:00:00Z");
 	assert_string_equal(time_format(-1, text), "1969-12-31T23:59:59.999999Z");
 	assert_string_equal(time_format(TIME_NONE, text), "");
 	assert_true(time_parse("2016-02-29T00:00:00Z", &time));
