@@ -1,6 +1,7 @@
 #include "parsers/date.h"
 
 #include "daemon/base/mem.h"
+#include "parsers/date_parts.h"
 #include "parsers/date_words.h"
 
 #include <ctype.h>
@@ -37,12 +38,6 @@ skip_blanks(struct span *s)
 		i = take_text(s, BLANKS[i]) ? 0 : i + 1;
 	}
 	return before - s->n;
-}
-
-static bool
-is_digit_at(struct span s, size_t i)
-{
-	return i < s.n && s.p[i] >= '0' && s.p[i] <= '9';
 }
 
 /* A number of `least` to `most` digits that no further digit follows. */
@@ -107,9 +102,8 @@ take_year(struct span *s, unsigned *year)
 	return true;
 }
 
-/* Two numbers beside a year: which is the day, as far as this one date tells. */
-static bool
-set_day_and_month(struct date *date, unsigned first, unsigned second, char separator)
+bool
+date_set_day_and_month(struct date *date, unsigned first, unsigned second, char separator)
 {
 	bool day_first = separator == '.'; /* no culture writes the month first and dots */
 	if (first > 12 && second > 12)
@@ -152,10 +146,10 @@ take_numeric(struct span *s, struct date *date, unsigned first, bool year_first)
 		date->month = second;
 		date->day = third;
 	} else if (!take_year(s, &date->year) ||
-		   !set_day_and_month(date, first, second, separator)) {
+		   !date_set_day_and_month(date, first, second, separator)) {
 		goto none;
 	}
-	if (dots && s->n && s->p[0] == '.' && !is_digit_at(*s, 1))
+	if (dots && s->n && s->p[0] == '.' && !date_is_digit_at(*s, 1))
 		span_take_byte(s, '.');
 	return true;
 none:
@@ -214,11 +208,29 @@ take_units(struct span *s, struct date *date, unsigned year)
 	return false;
 }
 
+/* Six digits, as nearly all who write microseconds do. */
 static bool
-take_fraction(struct span *s, unsigned *microseconds)
+take_usual_fraction(struct span *s, unsigned *microseconds)
 {
-	if (s->n < 2 || (s->p[0] != '.' && s->p[0] != ',') || !is_digit_at(*s, 1))
+	enum { LENGTH = sizeof ".000001" - 1 };
+	if (s->n < LENGTH || date_is_digit_at(*s, LENGTH))
 		return false;
+	unsigned high = date_two_digits(s->p + 1), middle = date_two_digits(s->p + 3),
+		 low = date_two_digits(s->p + 5);
+	if (high == 100 || middle == 100 || low == 100)
+		return false;
+	*microseconds += high * 10000 + middle * 100 + low;
+	*s = span_from(*s, LENGTH);
+	return true;
+}
+
+bool
+date_take_fraction(struct span *s, unsigned *microseconds)
+{
+	if (s->n < 2 || (s->p[0] != '.' && s->p[0] != ',') || !date_is_digit_at(*s, 1))
+		return false;
+	if (take_usual_fraction(s, microseconds))
+		return true;
 	unsigned unit = 100000, sum = 0;
 	size_t n = 1;
 	for (unsigned digit; n < s->n && (digit = (unsigned)s->p[n] - '0') <= 9; n++, unit /= 10)
@@ -228,23 +240,15 @@ take_fraction(struct span *s, unsigned *microseconds)
 	return true;
 }
 
-/* Two digits as a number, 100 where they are none. */
-static unsigned
-two_digits(const char *p)
-{
-	unsigned tens = (unsigned)p[0] - '0', ones = (unsigned)p[1] - '0';
-	return tens <= 9 && ones <= 9 ? tens * 10 + ones : 100;
-}
-
 /* hh:mm, as nearly all who write an offset do. */
 static bool
 take_usual_offset(struct span *s, unsigned *hours, unsigned *minutes)
 {
 	enum { LENGTH = sizeof "hh:mm" - 1 };
-	if (s->n < LENGTH || s->p[2] != ':' || is_digit_at(*s, LENGTH))
+	if (s->n < LENGTH || s->p[2] != ':' || date_is_digit_at(*s, LENGTH))
 		return false;
-	*hours = two_digits(s->p);
-	*minutes = two_digits(s->p + 3);
+	*hours = date_two_digits(s->p);
+	*minutes = date_two_digits(s->p + 3);
 	if (*hours == 100 || *minutes == 100)
 		return false;
 	*s = span_from(*s, LENGTH);
@@ -302,13 +306,6 @@ take_zone(struct span *s, struct date *date)
 	date->has_zone = true;
 }
 
-/* Whether more digits follow, as in 03:00:01:123: no clock that is known, its end not guessed. */
-static bool
-goes_on(struct span s, char separator)
-{
-	return s.n > 1 && s.p[0] == separator && is_digit_at(s, 1);
-}
-
 /* h:mm[:ss[.fff]] or h.mm[.ss] */
 static bool
 take_clock(struct span *s, struct date *date)
@@ -321,12 +318,12 @@ take_clock(struct span *s, struct date *date)
 		return false;
 	struct span minutes = *s;
 	if (span_take_byte(s, separator) && take_number(s, 2, 2, &date->seconds)) {
-		take_fraction(s, &date->microseconds);
+		date_take_fraction(s, &date->microseconds);
 	} else {
 		date->seconds = 0;
 		*s = minutes;
 	}
-	return !goes_on(*s, separator);
+	return !date_goes_on(*s, separator);
 }
 
 /* 3時00分01秒 */
@@ -448,7 +445,7 @@ static bool
 take_day(struct span *s, struct date *date)
 {
 	skip_weekday(s);
-	if (!is_digit_at(*s, 0))
+	if (!date_is_digit_at(*s, 0))
 		return take_month_first(s, date);
 	unsigned first;
 	struct span start = *s;
@@ -484,70 +481,12 @@ skip_last_word(struct span *s, const struct date *date)
 {
 	struct span rest = *s;
 	skip_blanks(&rest);
-	if (!date->has_time || !take_word(&rest, DATE_WORD_FILLER, NULL))
+	if (!date->has_time || rest.n == 0 || !take_word(&rest, DATE_WORD_FILLER, NULL))
 		return;
 	struct span behind = rest;
 	skip_blanks(&behind);
 	if (behind.n == 0 || behind.p[0] == ':')
 		*s = rest;
-}
-
-/* A number, and the byte behind it. */
-static bool
-take_field(struct span *s, size_t least, size_t most, char behind, unsigned *number)
-{
-	return take_number(s, least, most, number) && span_take_byte(s, behind);
-}
-
-/* 2015-06-19T03:00:01 */
-static bool
-take_stamp(struct span *s, struct date *date)
-{
-	enum { LENGTH = sizeof "2015-06-19T03:00:01" - 1 };
-	const char *p = s->p;
-	if (s->n < LENGTH || p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' ||
-		p[16] != ':' || is_digit_at(*s, LENGTH))
-		return false;
-	unsigned century = two_digits(p), year = two_digits(p + 2);
-	date->year = century * 100 + year;
-	date->month = two_digits(p + 5);
-	date->day = two_digits(p + 8);
-	date->hour = two_digits(p + 11);
-	date->minute = two_digits(p + 14);
-	date->seconds = two_digits(p + 17);
-	*s = span_from(*s, LENGTH);
-	return century < 100 && year < 100 && date->month < 100 && date->day < 100 &&
-	       date->hour < 100 && date->minute < 100 && date->seconds < 100;
-}
-
-/* 6/19/2015 3:00:01 */
-static bool
-take_slashes(struct span *s, struct date *date)
-{
-	unsigned first, second;
-	return take_field(s, 1, 2, '/', &first) && take_field(s, 1, 2, '/', &second) &&
-	       take_field(s, 4, 4, ' ', &date->year) &&
-	       set_day_and_month(date, first, second, '/') &&
-	       take_field(s, 1, 2, ':', &date->hour) && take_field(s, 2, 2, ':', &date->minute) &&
-	       take_number(s, 2, 2, &date->seconds);
-}
-
-/* The two forms that nearly all dates have: read as piece by piece, but without a question for each
- * of the pieces that they do not have. */
-static bool
-take_usual(struct span *s, struct date *date)
-{
-	struct span rest = *s;
-	struct date usual = {.has_day = true};
-	bool is_stamp = rest.n > 4 && rest.p[4] == '-';
-	if (!(is_stamp ? take_stamp : take_slashes)(&rest, &usual))
-		return false;
-	take_fraction(&rest, &usual.microseconds);
-	if (goes_on(rest, ':'))
-		return false;
-	*s = rest;
-	*date = usual;
-	return true;
 }
 
 static void
@@ -564,7 +503,7 @@ take_pieces(struct span *s, struct date *date)
 	if (date->has_time)
 		return;
 	struct span behind = *s;
-	if (date->has_day && !(is_digit_at(*s, 1) && span_take_byte(s, 'T')))
+	if (date->has_day && !(date_is_digit_at(*s, 1) && span_take_byte(s, 'T')))
 		skip_fillers(s);
 	if (!take_time(s, date))
 		*s = behind;
@@ -574,7 +513,7 @@ bool
 date_scan(struct span text, struct date *date)
 {
 	struct span s = text;
-	if (take_usual(&s, date))
+	if (date_take_usual(&s, date))
 		end_time(&s, date, HALF_NONE);
 	else
 		take_pieces(&s, date);

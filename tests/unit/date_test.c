@@ -319,6 +319,7 @@ t11_fraction_is_kept(void **state)
 {
 	(void)state;
 	assert_means("2017-05-25T14:25:08.0349846Z", 0, utc(), "2017-05-25T14:25:08.034984Z");
+	assert_means("2017-05-25T14:25:08.123456Z", 0, utc(), "2017-05-25T14:25:08.123456Z");
 	assert_means("2017-05-25 14:25:08,5", 0, utc(), "2017-05-25T14:25:08.500Z");
 }
 
@@ -340,6 +341,46 @@ t12_date_without_year_is_the_last_such_day(void **state)
 	assert_int_equal(date_resolve_near(&date, utc(), TIME_NONE), TIME_NONE);
 }
 
+/* A weekday in front leads past the reading of usual forms at once. */
+static void
+t13_usual_forms_mean_what_their_pieces_do(void **state)
+{
+	(void)state;
+	static const char *const USUAL[] = {"6/1/2015 12:00:00 AM: behind it, x",
+		"06/19/2015 03:00:01.123456 PM more of it", "19/6/2015 3:00:01 and more of it",
+		"2015-06-19T03:00:01.123456+00:00 host", "2015-06-19T03:00:01Z host"};
+	static const char BYTES[] = "0123456789/:-.,TZAPM +x";
+	size_t dates = 0;
+	srand(13);
+	for (int round = 0; round < 100000; round++) {
+		char text[80] = "Friday, ";
+		char *plain = text + strlen(text);
+		strcpy(plain, USUAL[round % (int)COUNT(USUAL)]);
+		for (int changes = rand() % 3; changes > 0; changes--) {
+			char *at = plain + (size_t)rand() % 30;
+			if (rand() % 3 == 0)
+				memmove(at, at + 1, strlen(at));
+			else
+				*at = BYTES[(size_t)rand() % (sizeof BYTES - 1)];
+		}
+		if (plain[0] < '0' || plain[0] > '9')
+			continue;
+		struct date usual, pieces;
+		bool is_date = date_scan(span_of(plain), &usual);
+		if (is_date && !usual.has_day) /* behind a weekday stands a day */
+			continue;
+		if (is_date != date_scan(span_of(text), &pieces))
+			fail_msg("\"%s\" is a date in one way only", plain);
+		if (!is_date)
+			continue;
+		dates++;
+		pieces.length -= (size_t)(plain - text);
+		if (memcmp(&usual, &pieces, sizeof usual) != 0)
+			fail_msg("\"%s\" is read in two ways", plain);
+	}
+	assert_true(dates > 20000);
+}
+
 int
 main(void)
 {
@@ -356,6 +397,7 @@ main(void)
 		cmocka_unit_test(t10_what_is_no_date_is_none),
 		cmocka_unit_test(t11_fraction_is_kept),
 		cmocka_unit_test(t12_date_without_year_is_the_last_such_day),
+		cmocka_unit_test(t13_usual_forms_mean_what_their_pieces_do),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
