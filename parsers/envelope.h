@@ -29,7 +29,7 @@ struct envelope {
 	enum envelope_kind kind;
 	struct span host;    /* empty where it names none */
 	struct span path;    /* of the file on the host of origin; empty where it names none */
-	int64_t time;	     /* the envelope's own time, or TIME_NONE; not the record's */
+	int64_t time;	     /* the envelope's own, or TIME_NONE; not the record's */
 	struct span message; /* the service's line; further lines of its record behind LFs */
 };
 
@@ -67,8 +67,8 @@ envelope_scratch_fini(struct envelope_scratch *scratch);
 
 struct envelope_question {
 	enum envelope_format format;
-	const struct zone *zone;
-	int64_t received; /* completes times without a year; TIME_NONE: they stay unknown */
+	const struct zone *zone; /* of its time; NULL where nobody asks for that: TIME_NONE */
+	int64_t received;	 /* completes times without a year; TIME_NONE: they stay unknown */
 	struct envelope_keys json; /* borrowed; all zero for none */
 };
 

@@ -106,7 +106,8 @@ json_parse(struct span line, const struct envelope_question *question,
 		envelope->path = find_text(object, &NONE, &PATH, &scratch->path);
 		envelope->message = trim_line_ends(
 			find_text(object, &asked->message, &MESSAGE, &scratch->message));
-		envelope->time = find_time(object, question);
+		if (question->zone)
+			envelope->time = find_time(object, question);
 	}
 	json_decref(object);
 	return is_object;

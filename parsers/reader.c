@@ -153,7 +153,7 @@ look_at(const struct feed *feed, const struct line *line, struct decoder *decode
 	const struct reader *reader = feed->reader;
 	struct envelope_question question = {
 		.format = reader->format,
-		.zone = reader->zone,
+		.zone = reader->look == READER_LINES ? reader->zone : NULL,
 		.received = feed->received,
 		.json = reader->json,
 	};

@@ -20,7 +20,7 @@ enum reader_look {
 	READER_HITS,	/* reports records in which a rule matched or failed (READER_RULE_LIMIT) */
 	READER_SERVICE, /* and all others of the service: without date and text where they hold no
 			   literal of a rule */
-	READER_LINES,	/* and every other line, all looked at in full */
+	READER_LINES,	/* and every other line, all looked at in full, and envelopes' own times */
 };
 
 struct reader_options {

@@ -11,9 +11,11 @@
 static bool
 take_priority(struct span *s)
 {
+	if (s->n == 0 || s->p[0] != '<')
+		return false;
 	struct span rest = span_from(*s, 1);
 	size_t n = span_digits(rest, 3);
-	if (s->n == 0 || s->p[0] != '<' || n == 0)
+	if (n == 0)
 		return false;
 	rest = span_from(rest, n);
 	if (!span_take_byte(&rest, '>'))
@@ -220,7 +222,8 @@ syslog_parse_bsd(struct span line, const struct envelope_question *question,
 		!date.has_time || (is_rfc3339 && !date.has_zone))
 		return false;
 	envelope->kind = is_rfc3339 ? ENVELOPE_RFC3339 : ENVELOPE_RFC3164;
-	envelope->time = date_resolve_near(&date, question->zone, question->received);
+	if (question->zone)
+		envelope->time = date_resolve_near(&date, question->zone, question->received);
 	take_host_and_message(skip_blanks(span_from(rest, n)), scratch, envelope);
 	return true;
 }
@@ -326,8 +329,8 @@ syslog_parse_ietf(struct span line, const struct envelope_question *question,
 	if (span_has_prefix(rest, SPAN("\xef\xbb\xbf")))
 		rest = span_from(rest, 3);
 	envelope->kind = ENVELOPE_RFC5424;
-	envelope->time =
-		has_time ? date_resolve_near(&date, question->zone, question->received) : TIME_NONE;
+	if (has_time && question->zone)
+		envelope->time = date_resolve_near(&date, question->zone, question->received);
 	rest = unescape(skip_blanks(rest), &scratch->message);
 	envelope->message = skip_tag(rest);
 	return true;
