@@ -239,7 +239,25 @@ adopt_packed(struct follow *follow, struct generation *generation, const struct 
 	return true;
 }
 
-/* Its generation is one whose own object is gone, and that has been read up. */
+/* What the packed sibling, `size` bytes, goes on with: its own object is gone, and was read up. */
+static enum adoption
+adopt_match(struct follow *follow, struct generation *generation, const struct sibling *sibling,
+	int fd, const struct object_look *look, uint64_t size)
+{
+	if (!is_gone(generation) && !generation->position.packed &&
+		size > generation->position.offset)
+		note_longer_copy(follow, generation, size);
+	if (!is_gone(generation) || (generation->fd >= 0 && !generation->at_end) ||
+		is_still_written(generation))
+		return ADOPT_UNDECIDED;
+	if (adopt_packed(follow, generation, sibling, fd, look))
+		return ADOPT_TAKEN;
+	generation->stream->unreadable = true;
+	return ADOPT_UNDECIDED;
+}
+
+/* A younger generation of which a header was read, that every log has, matches too: the longest
+ * match tells. */
 static enum adoption
 compare_packed(struct follow *follow, struct stream *stream, const struct sibling *sibling, int fd,
 	const struct object_look *look, struct memo *memo)
@@ -247,29 +265,27 @@ compare_packed(struct follow *follow, struct stream *stream, const struct siblin
 	if (!adopt_is_settled(follow, stream, fd, memo))
 		return ADOPT_UNDECIDED;
 	bool unread = false;
-	for (size_t i = stream->count; i-- > 0;) {
+	struct generation *match = NULL;
+	uint64_t size = 0;
+	for (size_t i = stream->count; i-- > 0 && !(match && match->position.offset == size);) {
+		uint64_t whole;
 		struct generation *generation = stream->generation[i];
-		if (generation->position.offset == 0)
+		uint64_t offset = generation->position.offset;
+		if (offset == 0)
 			unread |= generation->fd >= 0 && !generation->at_end &&
 				  packed_begins_as(fd, generation->fd);
-		if (generation->position.packed || generation->position.offset == 0)
+		if (offset == 0 || (match && offset <= match->position.offset))
 			continue;
-		uint64_t size;
-		enum content_verdict verdict = packed_compare(follow, generation, fd, &size);
+		enum content_verdict verdict = packed_compare(follow, generation, fd, &whole);
 		if (verdict == CONTENT_UNREADABLE || verdict == CONTENT_BEGINNING)
 			return ADOPT_UNDECIDED;
 		if (verdict != CONTENT_WHOLE)
 			continue;
-		if (!is_gone(generation) && size > generation->position.offset)
-			note_longer_copy(follow, generation, size);
-		if (!is_gone(generation) || (generation->fd >= 0 && !generation->at_end) ||
-			is_still_written(generation))
-			return ADOPT_UNDECIDED;
-		if (adopt_packed(follow, generation, sibling, fd, look))
-			return ADOPT_TAKEN;
-		stream->unreadable = true;
-		return ADOPT_UNDECIDED;
+		match = generation;
+		size = whole;
 	}
+	if (match)
+		return adopt_match(follow, match, sibling, fd, look, size);
 	if (unread)
 		stream_set_busy(follow, stream);
 	stream->older_waits |= unread;
