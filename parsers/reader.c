@@ -33,7 +33,8 @@ struct feed {
 	struct reader_state *state;
 	struct lines lines;
 	size_t hit, name;	    /* next_hit and next_name, as far as was looked */
-	size_t hit_from, hit_lines; /* line feeds from there to the hit */
+	bool is_hit;		    /* else nothing stands before `hit` */
+	size_t hit_from, hit_lines; /* line feeds from there to `hit` */
 	int64_t received;
 	reader_on_record *on_record;
 	void *owner;
@@ -351,14 +352,16 @@ next_border(const struct lines *lines)
 	return border < lines->bytes.n ? (size_t)border : lines->bytes.n;
 }
 
-/* Where a rule's literal stands next. */
+/* Where a rule's literal stands next; at or behind `until` where none stands before that. */
 static size_t
-next_hit(struct feed *feed, size_t from)
+next_hit(struct feed *feed, size_t from, size_t until)
 {
-	if (feed->hit > from)
+	if (feed->hit > from && (feed->is_hit || feed->hit >= until))
 		return feed->hit;
+	struct span bytes = span_first(feed->lines.bytes, until);
 	feed->hit_from = from;
-	feed->hit = rules_next_hit(feed->reader->rules, feed->lines.bytes, from, &feed->hit_lines);
+	feed->hit = rules_next_hit(feed->reader->rules, bytes, from, &feed->hit_lines);
+	feed->is_hit = feed->hit < until;
 	return feed->hit;
 }
 
@@ -382,12 +385,12 @@ pass_to_hit(struct feed *feed)
 	struct lines *lines = &feed->lines;
 	if (lines_may_be_counted(lines))
 		return;
-	size_t hit = next_hit(feed, lines->place), other = hit;
-	if (wants_all_names(feed))
-		other = next_name(feed, lines->place);
-	else if (is_undecided(feed->state))
-		other = next_border(lines);
-	size_t stop = other < hit ? other : hit, from = lines->place;
+	size_t from = lines->place, until = lines->bytes.n;
+	bool by_name = wants_all_names(feed);
+	if (!by_name && is_undecided(feed->state))
+		until = next_border(lines);
+	size_t hit = next_hit(feed, from, until), other = by_name ? next_name(feed, from) : until;
+	size_t stop = other < hit ? other : hit;
 	bool is_counted = stop == hit && feed->hit_from == from;
 	struct span passed = {lines->bytes.p + from, stop > from ? stop - from : 0};
 	lines_pass(lines, stop, is_counted ? feed->hit_lines : scan_count_lines(passed));
@@ -427,11 +430,10 @@ counts_alone(const struct feed *feed, const struct line *line)
 static bool
 holds_literal(struct feed *feed, const struct line *line)
 {
-	size_t from = (size_t)(line->raw.p - feed->lines.bytes.p);
-	size_t lines;
+	size_t from = (size_t)(line->raw.p - feed->lines.bytes.p), end = from + line->raw.n, lines;
 	if (counts_alone(feed, line))
 		return rules_next_hit(feed->reader->rules, line->raw, 0, &lines) < line->raw.n;
-	return next_hit(feed, from) < from + line->raw.n;
+	return next_hit(feed, from, end) < end;
 }
 
 static bool
