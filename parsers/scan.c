@@ -138,18 +138,43 @@ scan_limit(struct scan *scan, enum scan_means most)
 		scan->means = most;
 }
 
+/* Its last bytes first: many lines begin like one with an event. */
+static bool
+stands_at(const struct needle *needle, struct span block, size_t start)
+{
+	uint64_t last, wanted;
+	if (block.n - start < needle->n)
+		return false;
+	if (needle->n >= sizeof last) {
+		memcpy(&last, block.p + start + needle->n - sizeof last, sizeof last);
+		memcpy(&wanted, needle->p + needle->n - sizeof wanted, sizeof wanted);
+		if (last != wanted)
+			return false;
+	}
+	return memcmp(block.p + start, needle->p, needle->n) == 0;
+}
+
+/* The groups whose three bytes may stand at i, or reach beyond the block's end. */
+static uint8_t
+groups_at(const struct scan *scan, struct span block, size_t i)
+{
+	uint8_t groups = 0xff;
+	for (size_t j = 0; j < PRINT && i + j < block.n; j++)
+		groups &= scan->mask[j][(unsigned char)block.p[i + j]];
+	return groups;
+}
+
 /* The start of a literal of `groups` whose three bytes stand at i; SIZE_MAX where none does. */
 static size_t
 verify(const struct scan *scan, struct span block, size_t from, size_t i, uint8_t groups)
 {
-	for (size_t k = 0; k < scan->count; k++) {
-		const struct needle *needle = &scan->needles[k];
-		if (!(groups & 1u << (k % GROUPS)) || i < from + needle->print)
-			continue;
-		size_t start = i - needle->print;
-		if (block.n - start >= needle->n &&
-			memcmp(block.p + start, needle->p, needle->n) == 0)
-			return start;
+	for (unsigned left = groups; left; left &= left - 1) {
+		for (size_t k = (size_t)__builtin_ctz(left); k < scan->count; k += GROUPS) {
+			const struct needle *needle = &scan->needles[k];
+			size_t start = i - needle->print;
+			if (i >= from + needle->print && stands_at(needle, block, start))
+				return start;
+		}
 	}
 	return SIZE_MAX;
 }
@@ -159,26 +184,21 @@ static size_t
 next_scalar(const struct scan *scan, struct span block, size_t from, size_t i)
 {
 	for (; i < block.n; i++) {
-		uint8_t groups = 0xff;
-		for (size_t j = 0; j < PRINT && i + j < block.n; j++)
-			groups &= scan->mask[j][(unsigned char)block.p[i + j]];
-		if (!groups)
-			continue;
-		size_t start = verify(scan, block, from, i, groups);
+		size_t start = verify(scan, block, from, i, groups_at(scan, block, i));
 		if (start != SIZE_MAX)
 			return start;
 	}
 	return block.n;
 }
 
-/* The first of the places in `hits`, counted from i, at which a literal of its groups stands. */
-static size_t
-first_of(const struct scan *scan, struct span block, size_t from, size_t i, uint64_t hits,
-	const uint8_t *groups)
+/* The first of the places in `hits`, counted from i, at which a literal stands. Not inline, so that
+ * the loops that call it keep their tables in registers. */
+__attribute__((noinline)) static size_t
+first_of(const struct scan *scan, struct span block, size_t from, size_t i, uint64_t hits)
 {
 	for (; hits; hits &= hits - 1) {
-		unsigned bit = (unsigned)__builtin_ctzll(hits);
-		size_t start = verify(scan, block, from, i + bit, groups[bit]);
+		size_t at = i + (size_t)__builtin_ctzll(hits);
+		size_t start = verify(scan, block, from, at, groups_at(scan, block, at));
 		if (start != SIZE_MAX)
 			return start;
 	}
@@ -228,11 +248,8 @@ next_avx2(const struct scan *scan, struct span block, size_t from)
 		__m256i any = _mm256_or_si256(first, second);
 		if (_mm256_testz_si256(any, any))
 			continue;
-		uint8_t groups[STEP];
-		_mm256_storeu_si256((void *)groups, first);
-		_mm256_storeu_si256((void *)(groups + 32), second);
 		uint64_t hits = (uint64_t)places_avx2(second) << 32 | places_avx2(first);
-		size_t start = first_of(scan, block, from, i, hits, groups);
+		size_t start = first_of(scan, block, from, i, hits);
 		if (start != SIZE_MAX)
 			return start;
 	}
@@ -298,16 +315,6 @@ count_vbmi(struct span block)
 	return lines + count_64(_mm512_maskz_loadu_epi8(rest, block.p + i));
 }
 
-/* Not inline, so that the loop that calls it keeps its tables in registers. */
-VBMI __attribute__((noinline)) static size_t
-first_of_64(const struct scan *scan, struct span block, size_t from, size_t i, __m512i groups_there)
-{
-	uint8_t groups[64];
-	_mm512_storeu_si512(groups, groups_there);
-	uint64_t hits = _mm512_test_epi8_mask(groups_there, groups_there);
-	return first_of(scan, block, from, i, hits, groups);
-}
-
 /* Counts while the bytes are at hand: a pass of its own costs half of the search. */
 VBMI static size_t
 next_vbmi(const struct scan *scan, struct span block, size_t from, size_t *lines)
@@ -319,9 +326,11 @@ next_vbmi(const struct scan *scan, struct span block, size_t from, size_t *lines
 		__m512i second = groups_vbmi(scan, block.p + i + 64);
 		__m512i any = _mm512_or_si512(first, second);
 		if (_mm512_test_epi8_mask(any, any)) {
-			start = first_of_64(scan, block, from, i, first);
+			uint64_t hits = _mm512_test_epi8_mask(first, first);
+			start = first_of(scan, block, from, i, hits);
+			hits = _mm512_test_epi8_mask(second, second);
 			if (start == SIZE_MAX)
-				start = first_of_64(scan, block, from, i + 64, second);
+				start = first_of(scan, block, from, i + 64, hits);
 			if (start != SIZE_MAX)
 				break;
 		}
