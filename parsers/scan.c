@@ -256,20 +256,34 @@ next_avx2(const struct scan *scan, struct span block, size_t from)
 	return next_scalar(scan, block, from, i);
 }
 
-/* The groups that may stand at each of 64 places. */
-VBMI static inline __m512i
-groups_vbmi(const struct scan *scan, const char *p)
+static inline uint64_t
+first_bits(size_t n)
+{
+	return n < 64 ? (UINT64_C(1) << n) - 1 : UINT64_MAX;
+}
+
+/* The groups that may stand at each of 64 places; of the bytes from p on there are n, the others
+ * count as zeros. */
+VBMI static inline __attribute__((always_inline)) __m512i
+groups_vbmi(const struct scan *scan, const char *p, size_t n)
 {
 	__m512i found = _mm512_set1_epi8(-1);
 #pragma GCC unroll 3
-	for (int j = 0; j < PRINT; j++) {
+	for (size_t j = 0; j < PRINT; j++) {
 		__m512i lower = _mm512_loadu_si512(scan->ascii[j]);
 		__m512i upper = _mm512_loadu_si512(scan->ascii[j] + 64);
-		__m512i bytes = _mm512_loadu_si512(p + j);
+		__mmask64 there = first_bits(n > j ? n - j : 0);
+		__m512i bytes = _mm512_maskz_loadu_epi8(there, p + j);
 		__m512i by_byte = _mm512_permutex2var_epi8(lower, bytes, upper);
 		found = _mm512_and_si512(found, by_byte);
 	}
 	return found;
+}
+
+VBMI static inline uint64_t
+places_vbmi(__m512i groups)
+{
+	return _mm512_test_epi8_mask(groups, groups);
 }
 
 AVX2 static size_t
@@ -309,10 +323,7 @@ count_vbmi(struct span block)
 	size_t lines = 0, i = 0;
 	for (; block.n - i >= 64; i += 64)
 		lines += count_64(_mm512_loadu_si512(block.p + i));
-	if (i == block.n)
-		return lines;
-	__mmask64 rest = UINT64_MAX >> (64 - (block.n - i));
-	return lines + count_64(_mm512_maskz_loadu_epi8(rest, block.p + i));
+	return lines + count_64(_mm512_maskz_loadu_epi8(first_bits(block.n - i), block.p + i));
 }
 
 /* Counts while the bytes are at hand: a pass of its own costs half of the search. */
@@ -322,23 +333,24 @@ next_vbmi(const struct scan *scan, struct span block, size_t from, size_t *lines
 	enum { STEP = 128 };
 	size_t i = from, start = SIZE_MAX, count = 0;
 	for (; block.n - i >= STEP + PRINT - 1; i += STEP) {
-		__m512i first = groups_vbmi(scan, block.p + i);
-		__m512i second = groups_vbmi(scan, block.p + i + 64);
-		__m512i any = _mm512_or_si512(first, second);
-		if (_mm512_test_epi8_mask(any, any)) {
-			uint64_t hits = _mm512_test_epi8_mask(first, first);
-			start = first_of(scan, block, from, i, hits);
-			hits = _mm512_test_epi8_mask(second, second);
+		__m512i first = groups_vbmi(scan, block.p + i, SIZE_MAX);
+		__m512i second = groups_vbmi(scan, block.p + i + 64, SIZE_MAX);
+		if (places_vbmi(_mm512_or_si512(first, second))) {
+			start = first_of(scan, block, from, i, places_vbmi(first));
 			if (start == SIZE_MAX)
-				start = first_of(scan, block, from, i + 64, hits);
+				start = first_of(scan, block, from, i + 64, places_vbmi(second));
 			if (start != SIZE_MAX)
 				break;
 		}
 		count += count_64(_mm512_loadu_si512(block.p + i));
 		count += count_64(_mm512_loadu_si512(block.p + i + 64));
 	}
-	if (start == SIZE_MAX)
-		start = next_scalar(scan, block, from, i);
+	for (size_t k = i; start == SIZE_MAX && k < block.n; k += 64) {
+		__m512i groups = groups_vbmi(scan, block.p + k, block.n - k);
+		uint64_t places = places_vbmi(groups) & first_bits(block.n - k);
+		start = first_of(scan, block, from, k, places);
+	}
+	start = start < block.n ? start : block.n;
 	/* A literal holds no line feed: where it begins before i, none stands between. */
 	if (start > i)
 		count += count_vbmi((struct span){block.p + i, start - i});

@@ -104,12 +104,14 @@ t03_scan_finds_every_literal_at_every_place(void **state)
 		const struct span *some = literals + COUNT(literals) - count;
 		struct scan *scan = scan_new(some, count);
 		scan_limit(scan, SCAN_BYTES + (unsigned)round % 3);
-		char *text = mem_new(300);
-		struct span block = {text, (size_t)rand() % 300};
-		for (size_t i = 0; i < block.n; i++)
+		enum { ROOM = 300 };
+		char *text = mem_new(ROOM);
+		/* What stands behind the block is none of it. */
+		struct span block = {text, (size_t)rand() % ROOM};
+		for (size_t i = 0; i < ROOM; i++)
 			text[i] = "abbdddd\xe4\n"[rand() % 9];
-		if (rand() % 3 == 0 && block.n)
-			text[(size_t)rand() % block.n] = 'c';
+		if (rand() % 3 == 0)
+			text[(size_t)rand() % ROOM] = 'c';
 		for (size_t from = 0; from <= block.n; from++) {
 			size_t lines, found = scan_next(scan, block, from, &lines);
 			size_t first = slow_next(some, count, block, from);
