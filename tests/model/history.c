@@ -30,6 +30,7 @@ static void
 look(struct run *run, int64_t passed)
 {
 	world_say(run->world, "%.3f s later: look", (double)passed / SECOND);
+	run->world->now += passed;
 	follower_look(run->follower, passed);
 	world_on_look(run->world);
 }
@@ -477,9 +478,11 @@ step_turn(struct run *run, struct stream *stream, uint32_t draw)
 		0, SECOND / 1000, SECOND / 5, 2 * SECOND, 5 * SECOND, 20 * SECOND, 40 * SECOND};
 
 	(void)stream;
-	if (follower_is_up(run->follower))
-		follower_turn(
-			run->follower, PASSED[take(&draw, COUNT(PASSED))], 1 + take(&draw, 4) * 20);
+	if (!follower_is_up(run->follower))
+		return;
+	const int64_t passed = PASSED[take(&draw, COUNT(PASSED))];
+	run->world->now += passed;
+	follower_turn(run->follower, passed, 1 + take(&draw, 4) * 20);
 }
 
 /* For want of descriptors those of what was read up are closed, and one that is stale is given up:

@@ -16,6 +16,9 @@
 
 static const char LOG[] = "AIUpdateSvc.log";
 
+/* Half a line at the end of a file that is the log no more is taken when it was quiet so long. */
+#define TAKEN_AFTER (30 * SECOND)
+
 static void
 must(bool done, const char *what)
 {
@@ -237,7 +240,7 @@ set_time(struct world *world, int fd)
 }
 
 static void
-put_bytes(struct world *world, int fd, const char *bytes, size_t n)
+put_bytes(struct world *world, struct object *to, int fd, const char *bytes, size_t n)
 {
 	must(fd >= 0, "open");
 	while (n > 0) {
@@ -247,6 +250,7 @@ put_bytes(struct world *world, int fd, const char *bytes, size_t n)
 		bytes += put;
 		n -= (size_t)put;
 	}
+	to->written_at = world->now;
 	set_time(world, fd);
 }
 
@@ -325,7 +329,7 @@ world_copy(struct world *world, struct stream *stream, const struct object *from
 	}
 	world_path(stream, to, path, sizeof(path));
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	put_bytes(world, fd, from->bytes.p, n);
+	put_bytes(world, object, fd, from->bytes.p, n);
 	close(fd);
 	buf_clear(&object->bytes);
 	buf_add(&object->bytes, from->bytes.p, n);
@@ -382,7 +386,7 @@ world_truncate(struct world *world, struct stream *stream, const char *name)
 	world_say(world, "truncate %s of %zu bytes", shown(stream, name, a), object->bytes.n);
 	world_path(stream, name, path, sizeof(path));
 	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	put_bytes(world, fd, "", 0);
+	put_bytes(world, object, fd, "", 0);
 	close(fd);
 	buf_clear(&object->bytes);
 	object->is_seen = false;
@@ -420,13 +424,16 @@ add_line(struct world *world, struct stream *stream, struct object *object, unsi
 static void
 finish_half(struct world *world, struct stream *stream, struct object *object, struct buf *out)
 {
+	struct line *line = &world->lines[object->half];
+
 	if (!object->half)
 		return;
 	buf_add(out, object->rest.p, object->rest.n);
-	world->lines[object->half].complete = true;
-	world->lines[object->half].home = object;
-	world->lines[object->half].late =
-		object == stream->writer && object != world_find(world, stream, "");
+	line->complete = true;
+	line->home = object;
+	line->late = object == stream->writer && object != world_find(world, stream, "");
+	line->excused |= object != world_find(world, stream, "") &&
+			 world->now - object->written_at >= TAKEN_AFTER;
 	set_half(object, 0, NULL);
 }
 
@@ -475,7 +482,7 @@ world_append(struct world *world, struct stream *stream, const char *name, const
 	}
 	world_path(stream, name, path, sizeof(path));
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	put_bytes(world, fd, bytes->p, bytes->n);
+	put_bytes(world, object, fd, bytes->p, bytes->n);
 	close(fd);
 	buf_add(&object->bytes, bytes->p, bytes->n);
 }
@@ -516,7 +523,7 @@ world_append_held(struct world *world, struct stream *stream, const struct buf *
 		mark_late(world, stream->writer);
 	world_say(world, "append %zu bytes by the writer's descriptor, up to line %u", bytes->n,
 		world->next - 1);
-	put_bytes(world, stream->writer_fd, bytes->p, bytes->n);
+	put_bytes(world, stream->writer, stream->writer_fd, bytes->p, bytes->n);
 	buf_add(&stream->writer->bytes, bytes->p, bytes->n);
 }
 

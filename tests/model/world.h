@@ -17,7 +17,8 @@
  *  - what a writer adds to a file without a name may be lost: once it was quiet, it is let go;
  *  - the lines of a file that was never looked at as the log, in this life of it, may come out of
  *    order once its writer went on behind a newer log: nothing tells of what age they are;
- *  - a half line counts at most once, also when it is completed later.
+ *  - a half line counts at most once, also when it is completed later; it may be lost where it is
+ *    completed behind a newer log, after a quiet time in which it is taken as it is.
  *
  * A stream is one log and what stands beside it. Names: "" is the log, others are suffixes.
  */
@@ -33,9 +34,10 @@ struct object {
 	bool is_known; /* a line that was written to it was committed */
 	bool is_rewritten;    /* in place, since it was seen */
 	bool is_written_late; /* by a writer that went on behind a newer log */
-	bool is_seen;	 /* it was the log when the follower looked, and was only appended to */
-	unsigned half;	 /* number of the half line at its end, 0 for none */
-	struct buf rest; /* the bytes that complete it */
+	bool is_seen;	    /* it was the log when the follower looked, and was only appended to */
+	int64_t written_at; /* the follower's clock then, microseconds */
+	unsigned half;	    /* number of the half line at its end, 0 for none */
+	struct buf rest;    /* the bytes that complete it */
 	struct object *next;
 };
 
@@ -83,6 +85,7 @@ struct world {
 	struct buf trace; /* what happened, for a person */
 	int64_t began_at; /* wall clock, nanoseconds */
 	unsigned writes;  /* after each the files' clock goes on */
+	int64_t now;	  /* what has passed for the follower, microseconds */
 	bool keeps_open;  /* the follower has descriptors for every file it reads */
 };
 
