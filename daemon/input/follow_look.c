@@ -186,7 +186,10 @@ follow_rewritten(struct follow *follow, struct generation *generation)
 	struct stream *stream = generation->stream;
 	bool at_path = stream_current(stream) == generation;
 	struct arrival arrival = {.look = generation->seen, .fd = -1};
-	if (at_path)
+	/* After a restart what is empty is not open yet. */
+	if (at_path && generation->fd < 0)
+		arrival.fd = adopt_open_own(follow, generation);
+	else if (at_path)
 		arrival.fd = generation_take_fd(follow, generation);
 	arrival.key = follow_give_up_object(follow, generation, "rewritten in place");
 	stream->arrival = arrival.fd >= 0 ? &arrival : NULL;

@@ -329,6 +329,29 @@ t14_deleted_file_that_is_put_back_is_known_after_a_restart(void **state)
 	}
 }
 
+/* Only a descriptor shows what is written to it and deleted between two looks. */
+static void
+t15_emptied_file_is_held_open_after_a_restart_too(void **state)
+{
+	(void)state;
+	struct world *w = world_new("a.log");
+	append(w, "a.log", 0, 10);
+	world_start(w);
+	world_look(w);
+	world_stop(w);
+	append(w, "a.log", 10, 12);
+	shell(w, "cp a.log a.log.1 && : >a.log");
+	world_start(w);
+	world_pass(w, 2);
+	expect_once(w, 12, true);
+	append(w, "a.log", 12, 20);
+	shell(w, "rm a.log");
+	world_pass(w, 3);
+	expect_once(w, 20, true);
+	assert_int_equal(w->gaps, 0);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -347,6 +370,7 @@ main(void)
 		cmocka_unit_test(t12_many_files_share_few_descriptors),
 		cmocka_unit_test(t13_each_line_is_of_its_own_host),
 		cmocka_unit_test(t14_deleted_file_that_is_put_back_is_known_after_a_restart),
+		cmocka_unit_test(t15_emptied_file_is_held_open_after_a_restart_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
