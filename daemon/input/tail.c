@@ -159,6 +159,41 @@ find_text_behind(struct follow *follow, struct generation *generation, uint64_t 
 	return text;
 }
 
+/* Whether what was consumed stands there still, and NULs behind it: else what was found since they
+ * were read is of another life. */
+static enum tail_result
+is_hole_still(const struct position *position, int fd)
+{
+	static const uint8_t NULS[4];
+	uint8_t bytes[LEDGER_CHUNK + sizeof NULS];
+	size_t before = position->anchor_length, n = before + sizeof NULS;
+	ssize_t got = object_read(fd, bytes, n, position->offset - before);
+	if (got < 0)
+		return TAIL_FAILED;
+	if ((size_t)got < n || memcmp(bytes + before, NULS, sizeof NULS) != 0)
+		return TAIL_DIFFERS;
+	return before == 0 || content_is_anchored(position, bytes) ? TAIL_MORE : TAIL_DIFFERS;
+}
+
+/* Passes over NULs up to `text`. */
+static enum tail_result
+skip_hole(struct position *position, int fd, uint64_t text)
+{
+	struct position skipped;
+	enum tail_result result = TAIL_FAILED;
+	position_copy(position, &skipped);
+	if (content_skip(&skipped, fd, text))
+		result = is_hole_still(position, fd);
+	else if (errno == ENODATA)
+		result = TAIL_DIFFERS;
+	if (result == TAIL_MORE) {
+		position_free_proof(position);
+		position_move_consumed(&skipped, position);
+	}
+	position_fini(&skipped);
+	return result;
+}
+
 /*
  * More NULs than a buffer holds: the end of the file as long as only NULs follow (space that was
  * reserved), else a hole, which is passed over.
@@ -177,10 +212,10 @@ skip_nuls(struct follow *follow, struct generation *generation)
 	text &= ~UINT64_C(3);
 	if (text <= position->offset)
 		return TAIL_MORE; /* written since the read */
-	if (!content_skip(position, generation->fd, text))
-		return TAIL_FAILED;
-	generation_mark(follow, generation);
-	return TAIL_MORE;
+	enum tail_result result = skip_hole(position, generation->fd, text);
+	if (result == TAIL_MORE)
+		generation_mark(follow, generation);
+	return result;
 }
 
 static void

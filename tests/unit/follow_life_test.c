@@ -8,7 +8,9 @@
 static struct {
 	unsigned calls;
 	ssize_t piece;		       /* the next that would bring more brings that; 0: all */
-	const struct world *rewritten; /* behind the next, with lines 100 to 299; NULL: none */
+	const struct world *rewritten; /* behind the next, with lines 100 on; NULL: none */
+	unsigned until;		       /* to this; 0: 300 */
+	unsigned later;		       /* so many behind that one instead */
 	bool is_copied;		       /* before */
 } tail;
 
@@ -24,12 +26,14 @@ pread64(int fd, void *bytes, size_t n, off64_t at)
 		got = tail.piece;
 		tail.piece = 0;
 	}
+	if (tail.later && tail.later--)
+		return got;
 	const struct world *w = tail.rewritten;
 	tail.rewritten = NULL;
 	if (w && tail.is_copied)
 		shell(w, "cp a.log a.log.1");
 	if (w)
-		rewrite(w, "a.log", 100, 300);
+		rewrite(w, "a.log", 100, tail.until ? tail.until : 300);
 	return got;
 }
 
@@ -153,6 +157,28 @@ t06_nor_with_the_first_that_is_read(void **state)
 	}
 }
 
+/* A hole is longer than what is read at once, and text behind it. What is written anew when that
+ * was found, is longer than all of it. */
+static void
+t07_nor_across_a_hole(void **state)
+{
+	(void)state;
+	for (unsigned read = 0; read < 100; read += 90) {
+		struct world *w = begun(read);
+		shell(w, "truncate -s 300000 a.log");
+		append(w, "a.log", 90, 100);
+		tail.later = 1;
+		tail.until = 3900;
+		rewrite_behind_read(w, true);
+		tail.until = 0;
+		world_pass(w, 60);
+		for (unsigned i = 0; i < 3900; i++)
+			assert_int_equal(w->seen[i], i < read || i >= 90);
+		assert_int_equal(w->gaps, 0);
+		world_free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -163,6 +189,7 @@ main(void)
 		cmocka_unit_test(t04_what_is_written_anew_behind_a_read_is_no_part_of_it),
 		cmocka_unit_test(t05_what_is_written_anew_between_pieces_is_not_mixed),
 		cmocka_unit_test(t06_nor_with_the_first_that_is_read),
+		cmocka_unit_test(t07_nor_across_a_hole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
