@@ -428,6 +428,7 @@ on_file(struct follow *follow, struct stream *stream, const struct object_look *
 		return;
 	}
 	if (!object_key_of(-1, stream->path, look, &arrival.key)) {
+		stream->undecided = true;
 		stream_set_busy(follow, stream);
 		return;
 	}
