@@ -320,6 +320,8 @@ check_draining(struct follow *follow, struct generation *generation, const struc
 	if (fd < 0)
 		return;
 	if (verdict == CONTENT_WHOLE) {
+		if (!object_is_unchanged(&generation->seen, &look))
+			generation->quiet_since = follow->now;
 		generation->seen = look;
 		generation_seldom(generation)->size_at_rotation = look.size;
 		generation->proven = true;

@@ -352,6 +352,32 @@ t15_emptied_file_is_held_open_after_a_restart_too(void **state)
 	world_free(w);
 }
 
+/* Its writer has as much time to complete it as without a restart. */
+static void
+t16_half_line_of_a_rotated_file_waits_after_a_restart_too(void **state)
+{
+	(void)state;
+	struct world *w = world_new("a.log");
+	char *text = lines(10, 11);
+	append(w, "a.log", 0, 10);
+	world_start(w);
+	world_look(w);
+	put_bytes(w, "a.log", O_APPEND, text, strlen(text) - 2);
+	int writer = open(path_in(w, "a.log"), O_WRONLY | O_APPEND);
+	shell(w, "mv a.log a.log.1");
+	append(w, "a.log", 11, 20);
+	world_pass(w, 2);
+	world_restart(w);
+	world_pass(w, 20);
+	assert_int_equal(w->seen[10], 0);
+	assert_int_equal(write(writer, "\r\n", 2), 2);
+	close(writer);
+	world_pass(w, 5);
+	expect_once(w, 20, false);
+	free(text);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -371,6 +397,7 @@ main(void)
 		cmocka_unit_test(t13_each_line_is_of_its_own_host),
 		cmocka_unit_test(t14_deleted_file_that_is_put_back_is_known_after_a_restart),
 		cmocka_unit_test(t15_emptied_file_is_held_open_after_a_restart_too),
+		cmocka_unit_test(t16_half_line_of_a_rotated_file_waits_after_a_restart_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
