@@ -30,7 +30,7 @@ split_off(struct follow *follow, struct generation *generation, const struct obj
 	free(seen_at);
 }
 
-/* False, with errno, where it cannot be told whether it holds what arrived now. */
+/* False, with errno, where it cannot be told, for a while, whether it holds what arrived now. */
 static bool
 leave_object(struct follow *follow, struct generation *generation, const struct object_look *look,
 	enum content_verdict verdict)
@@ -41,7 +41,7 @@ leave_object(struct follow *follow, struct generation *generation, const struct 
 	if (is_own && look->links > 0) {
 		stream->unreadable = false;
 		is_own = !sibling_is_arrival(stream, generation->fd, look);
-		if (stream->unreadable)
+		if (stream->unreadable && !follow_gives_up(follow, generation))
 			return false;
 	}
 	if (is_own)

@@ -523,6 +523,34 @@ t18_what_cannot_be_told_at_the_path_comes_before_its_copies(void **state)
 	}
 }
 
+static void
+t19_rolled_file_that_stays_unreadable_does_not_hold_the_log_up(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		struct stat status;
+		struct world *w = world_new("a.log");
+		append(w, "a.log", 0, 5);
+		world_start(w);
+		world_look(w);
+		world_stop(w);
+		assert_int_equal(stat(path_in(w, "a.log"), &status), 0);
+		if (how == 1)
+			append(w, "a.log", 5, 8);
+		if (how == 2)
+			shell(w, "touch a.log");
+		shell(w, "mv a.log a.log.1");
+		append(w, "a.log", 8, 208);
+		damaged = status.st_ino;
+		world_start(w);
+		world_pass(w, 300);
+		damaged = 0;
+		for (size_t i = 8; i < 208; i++)
+			assert_int_equal(w->seen[i], 1);
+		world_free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -545,6 +573,7 @@ main(void)
 		cmocka_unit_test(t16_what_waits_for_older_is_not_lost_by_its_rotation),
 		cmocka_unit_test(t17_copy_over_a_rolled_file_is_not_read_when_it_cannot_be_told),
 		cmocka_unit_test(t18_what_cannot_be_told_at_the_path_comes_before_its_copies),
+		cmocka_unit_test(t19_rolled_file_that_stays_unreadable_does_not_hold_the_log_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
