@@ -217,7 +217,7 @@ static struct site *
 wake(struct correlate *correlate, struct row *row)
 {
 	struct site *site = roster_wake(correlate->roster, row);
-	if (!site_is_bare(site))
+	if (!site_is_bare(site)) /* nearly always; the room for a sentence is large */
 		return site;
 	struct err unimportant = ERR_INIT;
 	roster_recall(correlate->roster, site, &unimportant);

@@ -55,7 +55,7 @@ struct engine {
 	struct inputs *inputs;
 	struct correlate *correlate;
 	struct pending *pending;
-	struct outcome outcome; /* of this turn */
+	struct outcome outcome; /* what is said: of this turn; the rest: since the last commit */
 	struct outbox *outbox;
 	struct upkeep *upkeep;
 	struct maintenance *maintenance;
